@@ -1,0 +1,66 @@
+"""What a filter must know about a model: the facts travel with the model, as JSON beside its ONNX."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from vsmagic.errors import ModelError
+
+Precision = Literal["f32", "f16", "bf16"]
+Base = Literal["none", "nearest", "bicubic"]
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts of one upscaling network, stored as ``NAME.json`` beside ``NAME.onnx``.
+
+    The ONNX has one input and one output, both ``[batch, channels, height, width]`` with values from 0 to 1
+    (R'G'B' or full-range luma), height and width free.
+    """
+
+    name: str
+    """Name the model is asked for by."""
+    scale: int
+    """Output size over input size, the same both ways."""
+    channels: Literal[1, 3]
+    """1: the network sees luma alone, chroma is resized; 3: it sees RGB in that order."""
+    base: Base = "none"
+    """What the network's output is added to, in fp32, outside the network: the input enlarged this way.
+    ``bicubic`` is Catmull-Rom (b=0, c=0.5). ``none``: the output is the picture itself."""
+    multiple: int = 1
+    """Input width and height must be multiples of this; the filter pads by mirroring and crops."""
+    halo: int | None
+    """Input pixels beyond its own place that an output pixel depends on, in each direction.
+    None: the whole frame (global statistics), so the model is never tiled."""
+    element: Literal["f32", "f16"] = "f32"
+    """Type of the ONNX's input and output tensors."""
+    precisions: tuple[Precision, ...] = ("f32",)
+    """Precisions of arithmetic that the model tolerates, the preferred one first."""
+    activations: int
+    """Values that are alive at once at the widest place of the network, per input pixel (input and output
+    included): times the bytes of a value it estimates the memory one stream takes."""
+    content: str = "any"
+    """Pictures the model is for: any, photo, anime."""
+    licence: str = "unknown"
+    """SPDX identifier, or 'unknown'."""
+    sha256: str
+    """Hash of the ONNX file, lower-case hexadecimal."""
+
+
+def load_spec(path: Path) -> ModelSpec:
+    """Read a spec from its JSON file.
+
+    Raises:
+        ModelError: the file is missing, or not a valid spec.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ModelSpec)
+    except OSError as error:
+        raise ModelError(f"{path}: the model's spec cannot be read ({error.strerror}).") from error
+    except msgspec.DecodeError as error:
+        raise ModelError(f"{path}: not a model spec: {error}.") from error
+
+
+def save_spec(spec: ModelSpec, path: Path) -> None:
+    """Write a spec as readable JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n")

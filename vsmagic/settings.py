@@ -1,0 +1,62 @@
+"""Where vsmagic keeps its files and which programs it starts: one frozen object, read from the environment.
+
+=================== ==================================================== ==============================
+variable            meaning                                              default
+=================== ==================================================== ==============================
+VSMAGIC_CACHE       folder for indexes, models and engines               the user's cache folder
+VSMAGIC_FFMPEG      path of the ffmpeg to run                            the one imageio-ffmpeg carries
+VSMAGIC_MEMORY      memory a model may take per stream, in MiB           512
+=================== ==================================================== ==============================
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsmagic.errors import OptionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Paths and limits of this user and machine."""
+
+    cache: Path
+    """Root of everything that can be made again: indexes, models, engines."""
+    ffmpeg: str | None
+    """Path of the ffmpeg asked for; None means the one imageio-ffmpeg carries."""
+    memory: int
+    """Bytes one inference stream may take before the frame is tiled."""
+
+    @property
+    def indexes(self) -> Path:
+        """Folder of the source filters' indexes."""
+        return self.cache / "indexes"
+
+    @property
+    def models(self) -> Path:
+        """Folder of model files and of what was read from them."""
+        return self.cache / "models"
+
+
+def settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        OptionError: VSMAGIC_MEMORY is not a positive whole number.
+    """
+    cache = os.environ.get("VSMAGIC_CACHE")
+    if cache is None:
+        from platformdirs import user_cache_dir
+
+        cache = user_cache_dir("vsmagic", appauthor=False)
+    return Settings(
+        cache=Path(cache),
+        ffmpeg=os.environ.get("VSMAGIC_FFMPEG") or None,
+        memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY", "512")),
+    )
+
+
+def _memory_bytes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise OptionError(f"VSMAGIC_MEMORY is {text!r}; expected a positive whole number of MiB, such as 512.")
+    return int(text) * 2**20
