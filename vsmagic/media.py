@@ -1,0 +1,410 @@
+"""What a file says of itself: its container, its tracks and their facts, read with PyAV and no VapourSynth.
+
+Nothing is decoded beyond what libavformat needs to open the file, so the numbers are what the container and
+the stream headers *claim*; ``vsmagic.source`` tells the truth about frames and their times.
+"""
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vsmagic.errors import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.stream import Stream
+
+Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover"]
+FieldOrder = Literal["progressive", "top", "bottom"]
+
+# ITU-T H.273 code points, under the names ffmpeg's options take.
+MATRICES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
+    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
+}  # fmt: skip
+TRANSFERS = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
+    11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
+    17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
+    11: "smpte431", 12: "smpte432", 22: "jedec-p22",
+}  # fmt: skip
+RANGES: dict[int, Literal["limited", "full"]] = {1: "limited", 2: "full"}
+_FIELD_ORDERS: dict[int, FieldOrder] = {1: "progressive", 2: "top", 3: "bottom", 4: "top", 5: "bottom"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mastering:
+    """The display a HDR picture was graded on (SMPTE ST 2086)."""
+
+    primaries: tuple[tuple[Fraction, Fraction], ...] | None
+    """CIE 1931 x, y of red, green, blue; None when absent."""
+    white: tuple[Fraction, Fraction] | None
+    """CIE 1931 x, y of white; None when absent."""
+    luminance: tuple[Fraction, Fraction] | None
+    """Lowest and highest luminance in cd/m²; None when absent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hdr:
+    """HDR metadata in the container; streams may carry more in their frames."""
+
+    mastering: Mastering | None = None
+    light_level: tuple[int, int] | None = None
+    """MaxCLL and MaxFALL in cd/m²."""
+    dolby_vision: tuple[int, int] | None = None
+    """Dolby Vision profile and level."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """One stream of a file. A cover is a still picture attached to the file, not a video track."""
+
+    kind: Kind
+    stream: int
+    """Number among all streams of the file, as ffmpeg counts."""
+    codec: str
+    """ffmpeg's name of the codec, ``unknown`` when it has none."""
+    time_base: Fraction | None
+    """Seconds per tick of the container's time stamps."""
+    start: Fraction | None
+    """Seconds from the file's zero to the first time stamp; None when unknown."""
+    duration: Fraction | None
+    """Seconds the container claims; None when it claims nothing."""
+    language: str | None
+    """Language tag as written in the file; None when absent or undetermined."""
+    title: str | None
+    default: bool
+    """The file asks that this track be played unless another is chosen."""
+    dispositions: tuple[str, ...]
+    """Everything the file says of the track's purpose: default, forced, comment, ..."""
+    metadata: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioTrack(Track):
+    """A sound track."""
+
+    rate: int
+    """Samples a second."""
+    channels: int
+    layout: str
+    """Such as mono, stereo or 5.1(side)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoTrack(Track):
+    """A video track as its container and headers describe it."""
+
+    number: int
+    """Number among the file's video tracks: what ``--track`` and ``source(track=…)`` take."""
+    width: int
+    """Stored width in pixels, before any rotation."""
+    height: int
+    """Stored height in pixels, before any rotation."""
+    pixel_format: str | None
+    """ffmpeg's name; None when the decoder cannot tell."""
+    bits: int | None
+    """Bits a sample."""
+    average_rate: Fraction | None
+    """Frames over seconds, frames a second."""
+    guessed_rate: Fraction | None
+    """libavformat's guess of the nominal rate, frames a second."""
+    frames: int | None
+    """Frames the container claims; None when it claims nothing."""
+    rotation: int
+    """Degrees the picture is turned clockwise for display."""
+    mirrored: bool
+    """The display matrix also mirrors the picture."""
+    pixel_aspect: Fraction
+    """Width of a pixel over its height; 1 when the file says nothing."""
+    range: Literal["limited", "full"] | None
+    matrix: str | None
+    """ffmpeg's name; None when untagged. The same for ``transfer`` and ``primaries``."""
+    transfer: str | None
+    primaries: str | None
+    field_order: FieldOrder | None
+    """progressive, or the field that comes first; None when untagged."""
+    alpha: bool
+    """The track carries transparency, as a plane or as VP8/VP9's second layer."""
+    hdr: Hdr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """A named span of the file, in seconds from its zero; the end is exclusive."""
+
+    start: Fraction
+    end: Fraction
+    title: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Media:
+    """A file, its tracks and what it says of itself."""
+
+    path: Path
+    format: str
+    """libavformat's name of the container, such as ``matroska,webm``."""
+    duration: Fraction | None
+    """Seconds the container claims; None when it claims nothing."""
+    start: Fraction
+    """Seconds of the earliest time stamp."""
+    tracks: tuple[Track, ...]
+    """Every stream in the file's order, covers and attachments too."""
+    chapters: tuple[Chapter, ...]
+    metadata: Mapping[str, str]
+
+    @property
+    def video(self) -> tuple[VideoTrack, ...]:
+        """The video tracks; covers are not among them."""
+        return tuple(track for track in self.tracks if isinstance(track, VideoTrack))
+
+    @property
+    def audio(self) -> tuple[AudioTrack, ...]:
+        """The sound tracks."""
+        return tuple(track for track in self.tracks if isinstance(track, AudioTrack))
+
+    def of_kind(self, kind: Kind) -> tuple[Track, ...]:
+        """The tracks of one kind, in the file's order."""
+        return tuple(track for track in self.tracks if track.kind == kind)
+
+
+def probe(path: Path | str) -> Media:
+    """Read what a file says of itself.
+
+    Raises:
+        SourceError: the file is missing, a directory, empty, not a video, cut off, unreadable, or holds no video
+            track that a decoder can be found for.
+    """
+    path = Path(path)
+    _check_readable(path)
+    import av
+
+    try:
+        # The prefix keeps a name such as "a:b.mp4" from being taken for a protocol.
+        with av.open(f"file:{path}", "r") as container:
+            media = _media(path, container)
+    except (av.FFmpegError, ValueError, EOFError) as error:
+        raise SourceError(_why_unreadable(path, error)) from error
+    _check_video(media)
+    return media
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise SourceError(f"{path}: is a directory; expected a video file.")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise SourceError(f"{path}: the file is empty; copy or download it again.")
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file; check the name and the folder.") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def _check_video(media: Media) -> None:
+    if media.format == "tty" or any(track.codec == "ansi" for track in media.video):
+        raise SourceError(f"{media.path}: is a text file; expected a video file.")
+    if not media.video:
+        held = ", ".join(f"{track.kind} ({track.codec})" for track in media.tracks) or "nothing"
+        raise SourceError(f"{media.path}: holds no video track: it holds {held}; expected a video file.")
+    if all(track.pixel_format is None for track in media.video):
+        codecs = ", ".join(track.codec for track in media.video)
+        raise SourceError(
+            f"{media.path}: no frame of its {codecs} video can be decoded; the stream is damaged, get the file again."
+        )
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if _is_text(head):
+        return f"{path}: is a text file; expected a video file."
+    if head[4:8] == b"ftyp" and "moov" not in _boxes(path):
+        return f"{path}: the file is cut off: its index (moov) is missing; copy or download it again."
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{path}: not a video file that can be opened ({reason}); expected a container with a header, such as MP4."
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        head[: len(head) - 3 if len(head) == 4096 else None].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _boxes(path: Path) -> list[str]:
+    """Names of the boxes at the top level of an ISO file (MP4, MOV)."""
+    names = []
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while file.tell() + 8 <= size:
+            begin = file.tell()
+            length, name = struct.unpack(">I4s", file.read(8))
+            names.append(name.decode("latin-1"))
+            if length == 1:
+                length = int.from_bytes(file.read(8))
+            if length < 8:
+                break
+            file.seek(begin + length)
+    return names
+
+
+def _media(path: Path, container: "InputContainer") -> Media:
+    tracks: list[Track] = []
+    for stream in container.streams:
+        number = sum(isinstance(track, VideoTrack) for track in tracks)
+        tracks.append(_track(stream, number))
+    chapters = container.chapters()
+    return Media(
+        path=path,
+        format=container.format.name,
+        duration=Fraction(container.duration, 1_000_000) if container.duration else None,
+        start=Fraction(container.start_time or 0, 1_000_000),
+        tracks=tuple(tracks),
+        chapters=tuple(
+            Chapter(
+                start=chapter["start"] * _exact(chapter["time_base"]),
+                end=chapter["end"] * _exact(chapter["time_base"]),
+                title=chapter["metadata"].get("title"),
+            )
+            for chapter in chapters
+        ),
+        metadata=dict(container.metadata),
+    )
+
+
+def _track(stream: "Stream", number: int) -> Track:
+    kind = _kind(stream)
+    common = _common(stream, kind)
+    context: Any = stream.codec_context
+    if kind == "audio" and context is not None:
+        return AudioTrack(
+            **common, rate=context.sample_rate or 0, channels=context.channels or 0, layout=context.layout.name
+        )
+    if kind == "video" and context is not None:
+        return _video(stream, number, common)
+    return Track(**common)
+
+
+def _kind(stream: "Stream") -> Kind:
+    if stream.type == "video":
+        # A video stream without a decoder has no sizes: it is carried along like data.
+        if stream.codec_context is None:
+            return "data"
+        return "cover" if "attached_pic" in _dispositions(stream) else "video"
+    return "data" if stream.type == "unknown" else stream.type
+
+
+def _dispositions(stream: "Stream") -> tuple[str, ...]:
+    from av.stream import Disposition
+
+    return tuple(flag.name for flag in Disposition(stream.disposition) if flag.name)
+
+
+def _common(stream: "Stream", kind: Kind) -> dict[str, Any]:
+    base = _fraction(stream.time_base) or None
+    metadata = dict(stream.metadata)
+    tags = {key.lower(): value for key, value in metadata.items()}
+    language = tags.get("language")
+    dispositions = _dispositions(stream)
+    context = stream.codec_context
+    return {
+        "kind": kind,
+        "stream": stream.index,
+        "codec": context.codec.canonical_name if context is not None else "unknown",
+        "time_base": base,
+        "start": None if stream.start_time is None or base is None else stream.start_time * base,
+        "duration": None if not stream.duration or base is None else stream.duration * base,
+        "language": None if language in {None, "", "und"} else language,
+        "title": tags.get("title"),
+        "default": "default" in dispositions,
+        "dispositions": dispositions,
+        "metadata": metadata,
+    }
+
+
+def _video(stream: Any, number: int, common: dict[str, Any]) -> VideoTrack:
+    context = stream.codec_context
+    side = context.coded_side_data
+    rotation, mirrored = _display(side.get("display_matrix"))
+    pixel_format = context.format
+    alpha_mode = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
+    return VideoTrack(
+        **common,
+        number=number,
+        width=context.width,
+        height=context.height,
+        pixel_format=context.pix_fmt,
+        bits=pixel_format.components[0].bits if pixel_format else None,
+        average_rate=_fraction(stream.average_rate),
+        guessed_rate=_fraction(stream.guessed_rate),
+        frames=stream.frames or None,
+        rotation=rotation,
+        mirrored=mirrored,
+        pixel_aspect=_fraction(stream.sample_aspect_ratio) or _fraction(context.sample_aspect_ratio) or Fraction(1),
+        range=RANGES.get(context.color_range),
+        matrix=MATRICES.get(context.colorspace),
+        transfer=TRANSFERS.get(context.color_trc),
+        primaries=PRIMARIES.get(context.color_primaries),
+        field_order=_FIELD_ORDERS.get(context.field_order),
+        alpha=alpha_mode == "1" or _has_alpha(pixel_format),
+        hdr=_hdr(side),
+    )
+
+
+def _has_alpha(pixel_format: Any) -> bool:
+    return pixel_format is not None and any(part.is_alpha for part in pixel_format.components)
+
+
+def _display(matrix: bytes | None) -> tuple[int, bool]:
+    """Clockwise degrees and mirroring of a display matrix (ISO/IEC 14496-12, 16.16 fixed point)."""
+    if matrix is None or len(matrix) != 36:
+        return 0, False
+    a, b, _, c, d = struct.unpack("=9i", matrix)[:5]
+    return round(math.degrees(math.atan2(b, a))) % 360, a * d - b * c < 0
+
+
+def _hdr(side: Mapping[str, bytes]) -> Hdr:
+    level = side.get("content_light_level", b"")
+    vision = side.get("dovi_conf", b"")
+    return Hdr(
+        mastering=_mastering(side.get("mastering_display_metadata", b"")),
+        light_level=struct.unpack("=2I", level) if len(level) == 8 else None,
+        dolby_vision=(vision[2], vision[3]) if len(vision) >= 4 else None,
+    )
+
+
+def _mastering(data: bytes) -> Mastering | None:
+    """Read libavutil's AVMasteringDisplayMetadata: ten rationals and two flags."""
+    if len(data) != 88:
+        return None
+    *numbers, has_primaries, has_luminance = struct.unpack("=22i", data)
+    values = [Fraction(top, bottom or 1) for top, bottom in zip(numbers[::2], numbers[1::2], strict=True)]
+    return Mastering(
+        primaries=tuple((values[i], values[i + 1]) for i in (0, 2, 4)) if has_primaries else None,
+        white=(values[6], values[7]) if has_primaries else None,
+        luminance=(values[8], values[9]) if has_luminance else None,
+    )
+
+
+def _fraction(value: Any) -> Fraction | None:
+    """PyAV's rational, or None for absent, zero and infinite ones."""
+    if value is None or not value.numerator or not value.denominator:
+        return None
+    return _exact(value)
+
+
+def _exact(value: Any) -> Fraction:
+    return Fraction(value.numerator, value.denominator)
