@@ -1,3 +1,65 @@
-"""vsmagic makes any video better: undoes digital zoom, upscales and interpolates, in VapourSynth."""
+"""vsmagic makes any video better: undoes digital zoom, upscales and interpolates, in VapourSynth.
+
+::
+
+    import vsmagic
+    clip = vsmagic.source("holiday.mp4")
+    clip = vsmagic.dezoom(clip, keyframes="zoom.json")
+    clip = vsmagic.upscale(clip, target="auto")
+    clip.set_output()
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vsmagic.chain import Chain as Chain
+    from vsmagic.errors import BackendError as BackendError
+    from vsmagic.errors import ChainError as ChainError
+    from vsmagic.errors import EncodeError as EncodeError
+    from vsmagic.errors import FormatError as FormatError
+    from vsmagic.errors import KeyframeError as KeyframeError
+    from vsmagic.errors import ModelError as ModelError
+    from vsmagic.errors import OptionError as OptionError
+    from vsmagic.errors import OutputError as OutputError
+    from vsmagic.errors import SetupError as SetupError
+    from vsmagic.errors import SourceError as SourceError
+    from vsmagic.errors import VsmagicError as VsmagicError
+    from vsmagic.filters.dezoom import dezoom as dezoom
+    from vsmagic.filters.trim import trim as trim
+    from vsmagic.filters.upscale import upscale as upscale
+    from vsmagic.keyframes import Keyframe as Keyframe
+    from vsmagic.keyframes import KeyframeTrack as KeyframeTrack
+    from vsmagic.keyframes import Rect as Rect
+    from vsmagic.source import source as source
 
 __version__ = "0.1.0"
+
+# Where each public name comes from. Loaded when first used: the command line must not wait for VapourSynth.
+_HOMES = {
+    "chain": ("Chain",),
+    "errors": (
+        "BackendError", "ChainError", "EncodeError", "FormatError", "KeyframeError", "ModelError", "OptionError",
+        "OutputError", "SetupError", "SourceError", "VsmagicError",
+    ),
+    "filters.dezoom": ("dezoom",),
+    "filters.trim": ("trim",),
+    "filters.upscale": ("upscale",),
+    "keyframes": ("Keyframe", "KeyframeTrack", "Rect"),
+    "source": ("source",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "Keyframe", "KeyframeError", "KeyframeTrack",
+    "ModelError", "OptionError", "OutputError", "Rect", "SetupError", "SourceError", "VsmagicError", "dezoom",
+    "source", "trim", "upscale",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -77,3 +77,9 @@ class SetupError(VsmagicError):
     """Something that the installation should hold is missing."""
 
     exit_code = 8
+
+
+def reason(error: BaseException) -> str:
+    """Return another library's error as one line, for use inside a message of ours."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

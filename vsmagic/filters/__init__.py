@@ -1,0 +1,1 @@
+"""The public filters, one a file: ``name(clip, *, options) -> clip``."""

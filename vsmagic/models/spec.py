@@ -61,6 +61,6 @@ def load_spec(path: Path) -> ModelSpec:
         raise ModelError(f"{path}: not a model spec: {error}.") from error
 
 
-def save_spec(spec: ModelSpec, path: Path) -> None:
-    """Write a spec as readable JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n")
+def encode_spec(spec: ModelSpec) -> bytes:
+    """Return a spec as readable JSON."""
+    return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"

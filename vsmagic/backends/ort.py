@@ -1,0 +1,52 @@
+"""ONNX Runtime: on processors, and on NVIDIA GPUs through CUDA."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vsmagic.backends.base import Backend, Request
+from vsmagic.backends.nvidia import driver_trouble
+
+_QUIET = 3  # errors only
+
+
+def _cpu_arguments(request: Request) -> Mapping[str, Any]:
+    return {"provider": "", "num_streams": request.streams, "verbosity": _QUIET}
+
+
+def _cuda_arguments(request: Request) -> Mapping[str, Any]:
+    return {
+        "provider": "CUDA",
+        "device_id": request.device,
+        "num_streams": request.streams,
+        "fp16": request.precision == "f16",
+        "verbosity": _QUIET,
+    }
+
+
+def _cuda_trouble() -> str | None:
+    import vapoursynth as vs
+
+    provider = Path(vs.core.ort.plugin_path).with_name("libonnxruntime_providers_cuda.so")
+    if not provider.exists():
+        return "ONNX Runtime's CUDA provider is not installed; run: pip install 'vsmagic[nvidia]'"
+    return driver_trouble()
+
+
+ORT = Backend(
+    name="ort",
+    namespace="ort",
+    package="vapoursynth-mlrt-ort",
+    precisions=("f32",),
+    arguments=_cpu_arguments,
+)
+
+ORT_CUDA = Backend(
+    name="ort_cuda",
+    namespace="ort",
+    package="'vsmagic[nvidia]'",
+    precisions=("f16", "f32"),
+    arguments=_cuda_arguments,
+    streams=lambda: 2,
+    trouble=_cuda_trouble,
+)

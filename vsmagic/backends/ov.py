@@ -1,0 +1,24 @@
+"""OpenVINO: processors, and Intel GPUs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vsmagic.backends import cpu
+from vsmagic.backends.base import Backend, Request
+
+_HINTS = {"f32": "f32", "bf16": "bf16", "f16": "f16"}
+
+
+def _arguments(request: Request) -> Mapping[str, Any]:
+    config = {"INFERENCE_PRECISION_HINT": _HINTS[request.precision]}
+    return {"device": "CPU", "num_streams": request.streams, "config": lambda: config}
+
+
+OV = Backend(
+    name="ov",
+    namespace="ov",
+    package="vapoursynth-mlrt-ov",
+    precisions=("bf16", "f32") if cpu.has_bf16() else ("f32",),
+    arguments=_arguments,
+    streams=cpu.count,
+)

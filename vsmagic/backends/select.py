@@ -1,0 +1,96 @@
+"""Which backends this machine can run, and which one is taken."""
+
+import difflib
+import logging
+
+import vapoursynth as vs
+
+from vsmagic.backends.base import Backend
+from vsmagic.backends.ncnn import NCNN
+from vsmagic.backends.ort import ORT, ORT_CUDA
+from vsmagic.backends.ov import OV
+from vsmagic.backends.trt import TRT, TRT_RTX
+from vsmagic.errors import BackendError, OptionError
+from vsmagic.models.spec import ModelSpec, Precision
+
+log = logging.getLogger(__name__)
+
+# The fastest first: "auto" takes the first one that runs here.
+BACKENDS = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT)
+
+_NCNN_CPU_DEVICE = 3  # ncnn's own number for a device that is the processor
+
+
+def trouble(backend: Backend) -> str | None:
+    """Say why a backend cannot run on this machine, with the remedy; None if it can."""
+    if not hasattr(vs.core, backend.namespace):
+        return f"its plugin is not installed; run: pip install {backend.package}"
+    return backend.trouble()
+
+
+def choose(name: str) -> Backend:
+    """Return the backend asked for, or the fastest one that runs here for ``auto``.
+
+    A Vulkan device that is only a software renderer is not chosen by ``auto``: the processor backends are faster.
+
+    Raises:
+        OptionError: no such backend.
+        BackendError: it cannot run on this machine.
+    """
+    if name == "auto":
+        return next(backend for backend in BACKENDS if _usable(backend))
+    named = {backend.name: backend for backend in BACKENDS}
+    if name not in named:
+        close = difflib.get_close_matches(name, named, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise OptionError(f"backend {name!r} is not known; expected auto, {', '.join(named)}{hint}.")
+    why = trouble(named[name])
+    if why:
+        raise BackendError(f"backend {name} cannot run here: {why}.")
+    return named[name]
+
+
+def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bool = False) -> Precision:
+    """Return the precision asked for; for ``auto`` the first one the model prefers that the backend has.
+
+    Args:
+        name: auto, f32, f16 or bf16.
+        spec: the model.
+        backend: the backend that will run it.
+        strict: raise where the backend lacks the precision, instead of computing in f32 and saying so.
+
+    Raises:
+        OptionError: no such precision.
+        BackendError: ``strict``, and the backend cannot compute in that precision on this machine.
+    """
+    if name == "auto":
+        return next((p for p in spec.precisions if p in backend.precisions), "f32")
+    wanted: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
+    if name not in wanted:
+        raise OptionError(f"precision {name!r} is not known; expected auto, {', '.join(wanted)}.")
+    if wanted[name] in backend.precisions:
+        return wanted[name]
+    message = (
+        f"backend {backend.name} cannot compute in {name} on this machine (it can: {', '.join(backend.precisions)})"
+    )
+    if strict:
+        raise BackendError(f"{message}. Choose one of those, or precision=auto.")
+    log.warning("%s; computing in f32 instead", message)
+    return "f32"
+
+
+def _usable(backend: Backend) -> bool:
+    if backend is ORT:
+        return True  # last in the table: its plugin belongs to the base install
+    why = trouble(backend)
+    if why:
+        log.debug("backend auto: not %s: %s", backend.name, why)
+    elif backend is NCNN and software_vulkan():
+        log.debug("backend auto: not ncnn: Vulkan shows only a software renderer")
+        return False
+    return why is None
+
+
+def software_vulkan() -> bool:
+    """Whether Vulkan's first device is a software renderer on the processor."""
+    return int(vs.core.ncnn.DeviceProperties()["type"]) == _NCNN_CPU_DEVICE

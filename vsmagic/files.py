@@ -1,0 +1,32 @@
+"""Files that appear under their name only when they are complete."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from vsmagic.errors import OutputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name in the same folder, flush it to disk, then give it its name.
+
+    Two processes that write the same file end with one complete file.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}). Free space or choose another folder."
+        ) from error

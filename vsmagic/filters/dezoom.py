@@ -1,0 +1,86 @@
+"""Undo digital zoom: show the rectangle that keyframes give, sub-pixel exact, over the whole frame."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import vapoursynth as vs
+
+from vsmagic import clips
+from vsmagic.errors import KeyframeError, OptionError
+from vsmagic.filters import zoom
+from vsmagic.filters.resample import per_frame, resampled
+from vsmagic.filters.sizes import FITS, Fit, even, parse_size, place
+from vsmagic.filters.zoom import Zoom
+from vsmagic.keyframes import Easing, KeyframeTrack
+
+Keyframes = KeyframeTrack | str | Path | Sequence[object]
+
+
+def dezoom(
+    clip: vs.VideoNode,
+    *,
+    keyframes: Keyframes,
+    easing: Easing = "linear",
+    size: tuple[int, int] | str | None = None,
+    fit: Fit = "contain",
+) -> vs.VideoNode:
+    """Show the rectangle that keyframes give, over the whole frame.
+
+    Rectangles are sub-pixel and aspect-true. One that leaves the frame is shifted in, one larger than the frame is
+    shrunk about its centre; each is told once. When ``upscale`` follows directly, it takes the crop over: its model
+    then runs on the source's own pixels, and only around the crop.
+
+    Accepts any constant YUV, GRAY or RGB format; keeps format, frame count and durations. Reads ``_Matrix``,
+    ``_Range``, ``_ChromaLocation``, ``_FieldBased``; writes them where they were absent.
+
+    Args:
+        clip: the clip to crop. Of variable rate: from ``vsmagic.source``, or its durations are read first.
+        keyframes: a ``KeyframeTrack``, the path of a JSON file, or a list of mappings in the file's format.
+        easing: ``linear``, ``hold``, ``smooth`` or ``catmull-rom``, for keys that name none (not for a
+            ``KeyframeTrack``, which has its own).
+        size: (width, height) of the result; by default the size of the largest key's rectangle, made even.
+        fit: for rectangles of another aspect than ``size``: ``contain`` (black bars), ``cover``, ``stretch``.
+
+    Raises:
+        KeyframeError: a keyframe is malformed.
+        OptionError: ``size`` or ``fit`` is not acceptable.
+        FormatError: the clip's format varies.
+    """
+    clips.check(clip, name="dezoom")
+    if fit not in FITS:
+        raise OptionError(f"dezoom: fit is {fit!r}; expected {', '.join(FITS)}.")
+    track = _track(keyframes, easing)
+    tagged, _ = clips.tagged(clip)
+    known = Zoom(clip=tagged, track=track, times=[] if track.in_frames else clips.times(clip), fit=fit)
+    known.warn_outside()
+    result = _resample(known, largest(known) if size is None else parse_size(size, "dezoom: size"))
+    result = clips.with_pixel_aspect(result, clips.pixel_aspect(tagged))
+    zoom.remember(result, known)
+    return result
+
+
+def largest(known: Zoom) -> tuple[int, int]:
+    """Return the size of the largest key's rectangle, even: what shows it without loss."""
+    rect = max(known.key_rects(), key=lambda rect: rect.width * rect.height)
+    return even(rect.width), even(rect.height)
+
+
+def _track(keyframes: Keyframes, easing: Easing) -> KeyframeTrack:
+    if isinstance(keyframes, KeyframeTrack):
+        if easing not in ("linear", keyframes.easing):
+            raise KeyframeError(f"easing is {easing!r}, but the KeyframeTrack has {keyframes.easing!r}; give it one.")
+        return keyframes
+    if isinstance(keyframes, str | Path):
+        return KeyframeTrack.load(keyframes, easing=easing)
+    return KeyframeTrack.parse(keyframes, easing=easing)
+
+
+def _resample(known: Zoom, size: tuple[int, int]) -> vs.VideoNode:
+    fmt = known.clip.format
+    step = (1 << fmt.subsampling_w, 1 << fmt.subsampling_h)
+    value_range = clips.colour(known.clip).range
+
+    def frame(n: int) -> vs.VideoNode:
+        return resampled(known.clip, place(known.rect(n), size, known.fit, step=step), size, range=value_range)
+
+    return frame(0) if known.still else per_frame(known.clip, frame(0), frame)

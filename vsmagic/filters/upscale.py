@@ -1,0 +1,228 @@
+"""Enlarge a clip with a neural network."""
+
+import logging
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import vapoursynth as vs
+
+from vsmagic import clips
+from vsmagic.backends import select
+from vsmagic.backends.infer import Plan, infer
+from vsmagic.errors import FormatError, OptionError
+from vsmagic.filters import windows, zoom
+from vsmagic.filters.resample import per_frame, resampled
+from vsmagic.filters.routes import Enlarged, Luma, Rgb, Route
+from vsmagic.filters.sizes import FITS, Fit, Placement, Target, output_size, parse_size, parse_target, place
+from vsmagic.filters.zoom import Zoom
+from vsmagic.keyframes import Rect
+from vsmagic.models import registry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One enlargement, worked out."""
+
+    source: vs.VideoNode
+    """The clip whose own pixels the model sees, tagged; GRAY or YUV or RGB."""
+    size: tuple[int, int]
+    """(width, height) to produce."""
+    fit: Fit
+    aspect: float
+    """Aspect of a source pixel over that of an output pixel."""
+    pixel: Fraction
+    """Aspect of an output pixel."""
+    zoom: Zoom | None
+    """The crop, where the clip comes from ``dezoom``."""
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """What places and sizes are multiples of, for chroma."""
+        return 1 << self.source.format.subsampling_w, 1 << self.source.format.subsampling_h
+
+    def rects(self) -> list[Rect]:
+        """Rectangles that the extremes of the crop lie in; the whole frame without one."""
+        return self.zoom.key_rects() if self.zoom else [self._whole]
+
+    def placement(self, n: int) -> Placement:
+        """Return what frame n shows, and where."""
+        return self.place(self.zoom.rect(n) if self.zoom else self._whole)
+
+    def place(self, rect: Rect) -> Placement:
+        """Put a rectangle of the source into the output."""
+        return place(rect, self.size, self.fit, self.aspect, self.step)
+
+    def factor(self) -> float:
+        """Return the largest enlargement over all keys, in either direction."""
+        placements = [self.place(rect) for rect in self.rects()]
+        return max(max(p.width / p.source.width, p.height / p.source.height) for p in placements)
+
+    @property
+    def _whole(self) -> Rect:
+        return Rect(x=0, y=0, width=self.source.width, height=self.source.height)
+
+
+def upscale(
+    clip: vs.VideoNode,
+    *,
+    model: str = "auto",
+    scale: float | None = None,
+    size: tuple[int, int] | str | None = None,
+    target: str | None = None,
+    fit: Fit = "contain",
+    backend: str = "auto",
+    precision: str = "auto",
+    tile: tuple[int, int] | str = "auto",
+    streams: int | None = None,
+    device: int = 0,
+    strict: bool = False,
+) -> vs.VideoNode:
+    """Enlarge a clip with a neural network.
+
+    Accepts any constant YUV, GRAY or RGB format of 8 to 16 bits or float, any subsampling, odd sizes included;
+    returns the same format and range. Keeps frame count, durations and frame properties. The model's scale and the
+    size asked for may differ: one resampling (spline, 36 taps) makes up the rest. A clip straight from ``dezoom`` is
+    enlarged from the pixels it was cropped from, and only around the crop.
+
+    Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SARNum``, ``_SARDen`` of the first frame;
+    writes the first four on every frame where they were absent, and a pixel aspect of 1 unless ``scale`` is given.
+
+    Args:
+        clip: the clip to enlarge.
+        model: ``auto`` (the embedded model whose scale is the smallest that reaches the size), a model's name, or the
+            path of an ``.onnx``, ``.pth`` or ``.safetensors`` file.
+        scale: factor on the stored size; the pixel aspect stays. 1 with model auto returns the clip as it is.
+        size: (width, height) or text such as 1280x720, in square pixels.
+        target: ``auto``, which is also what is taken when neither scale nor size is given: 3840x2160 or 1080x1920
+            for the usual display aspects, else the nearer of the two with one side smaller, to keep the aspect.
+        fit: where the aspect of the size differs: ``contain`` (black bars), ``cover`` (cut off) or ``stretch``.
+        backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ncnn, ov, ort.
+        precision: arithmetic inside the network: ``auto`` (what model and machine do best), f32, f16 or bf16.
+        tile: largest part of a frame given to the network at once, (width, height) or text such as 512x512, or
+            ``auto`` (by VSMAGIC_MEMORY). The result does not depend on it.
+        streams: frames worked on at the same time; None takes what suits the machine.
+        device: number of the GPU.
+        strict: raise instead of warning where something asked for can only be done otherwise.
+
+    Raises:
+        FormatError: the clip's format varies or is not supported, or a size does not suit its subsampling.
+        OptionError: an argument is not acceptable.
+        ModelError: the model is unknown or cannot be read.
+        BackendError: the backend cannot run on this machine.
+    """
+    clips.check(clip, name="upscale")
+    if fit not in FITS:
+        raise OptionError(f"upscale: fit is {fit!r}; expected {', '.join(FITS)}.")
+    wanted = parse_target(scale, size, target)
+    job = _job(clip, wanted, fit)
+    if model == "auto" and job.factor() <= 1:
+        unchanged = not job.zoom and job.size == (clip.width, clip.height)
+        return clip if unchanged else clips.with_pixel_aspect(_resize(job), job.pixel)
+    found = registry.resolve(model, factor=job.factor())
+    plugin = select.choose(backend)
+    plan = Plan(
+        model=found,
+        backend=plugin,
+        precision=select.choose_precision(precision, found.spec, plugin, strict=strict),
+        tile="auto" if tile == "auto" else parse_size(tile, "tile"),
+        streams=_count(streams, "streams", 1) if streams is not None else plugin.streams(),
+        device=_count(device, "device", 0),
+    )
+    log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
+             clip.width, clip.height, *job.size)  # fmt: skip
+    return clips.with_pixel_aspect(_run(job, plan), job.pixel)
+
+
+def _job(clip: vs.VideoNode, wanted: Target, fit: Fit) -> _Job:
+    known = zoom.origin(clip)
+    source = known.clip if known else clips.tagged(clip)[0]
+    pixel = clips.pixel_aspect(clip)
+    size = output_size(wanted, clip.width, clip.height, float(pixel))
+    step = (1 << source.format.subsampling_w, 1 << source.format.subsampling_h)
+    if wanted.size is None:
+        size = tuple(max(s, s * round(n / s)) for n, s in zip(size, step, strict=True))
+    elif size[0] % step[0] or size[1] % step[1]:
+        raise FormatError(
+            f"upscale: size is {size[0]}x{size[1]}, but {source.format.name} needs multiples of {step[0]}x{step[1]}."
+        )
+    kept = wanted.scale is not None
+    return _Job(
+        source=source,
+        size=size,
+        fit=known.fit if known else fit,
+        aspect=1.0 if kept else float(pixel),
+        pixel=pixel if kept else Fraction(1),
+        zoom=known,
+    )
+
+
+def _resize(job: _Job) -> vs.VideoNode:
+    """Resample without a model: the result is nowhere larger than the source."""
+    log.info("nothing to enlarge: resampling to %dx%d", *job.size)
+    value_range = clips.colour(job.source).range
+
+    def frame(n: int) -> vs.VideoNode:
+        return resampled(job.source, job.placement(n), job.size, range=value_range)
+
+    return frame(0) if not job.zoom or job.zoom.still else per_frame(job.source, frame(0), frame)
+
+
+def _run(job: _Job, plan: Plan) -> vs.VideoNode:
+    if job.source.format.color_family == vs.RGB and plan.model.spec.channels == 1:
+        return _run_rgb_by_luma(job, plan)
+    known = clips.colour(job.source)
+    route: Route = Luma(known) if plan.model.spec.channels == 1 else Rgb(known)
+    if job.zoom is None:
+        enlarged = Enlarged(clip=infer(route.to_model(job.source), plan), scale=plan.model.scale)
+        return route.finish(job.source, enlarged, job.placement(0), job.size)
+    return _run_windows(job, job.zoom, plan, route)
+
+
+def _run_rgb_by_luma(job: _Job, plan: Plan) -> vs.VideoNode:
+    """Take RGB through luma and colour difference for a model of luma, in float."""
+    fmt = job.source.format
+    source = job.source.resize.Point(format=vs.YUV444PS, matrix=vs.MATRIX_BT709)
+    known = None
+    if job.zoom:
+        known = replace(job.zoom, clip=source)
+    return _run(replace(job, source=source, zoom=known), plan).resize.Point(format=fmt.id)
+
+
+def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNode:
+    """Run the model only around the crop, in windows of few sizes, and resample the crop out of what it made."""
+    phase = math.lcm(plan.model.spec.multiple, *job.step)
+    source = clips.pad(job.source, phase)
+    splines = any("catmull-rom" in (key.easing, known.track.easing) for key in known.track.keys)
+    series = windows.plan(
+        known.key_rects(), (source.width, source.height),
+        halo=plan.model.spec.halo, phase=phase, whole=splines,
+    )  # fmt: skip
+    log.info("the crop is covered by windows of %s", ", ".join(f"{w}x{h}" for w, h in series.sizes))
+
+    def window(n: int, size: tuple[int, int]) -> vs.VideoNode:
+        _, left, top = series.cover(known.rect(n))
+        return source.std.CropAbs(*size, left, top)
+
+    def cut(size: tuple[int, int]) -> vs.VideoNode:
+        def at(n: int) -> vs.VideoNode:
+            return window(n, size)
+
+        return at(0) if known.still else per_frame(source, source.std.CropAbs(*size), at)
+
+    enlarged = [infer(route.to_model(cut(size)), plan) for size in series.sizes]
+
+    def frame(n: int) -> vs.VideoNode:
+        number, left, top = series.cover(known.rect(n))
+        part = Enlarged(clip=enlarged[number], scale=plan.model.scale, left=left, top=top)
+        return route.finish(job.source, part, job.placement(n), job.size)
+
+    return frame(0) if known.still else per_frame(job.source, frame(0), frame)
+
+
+def _count(value: object, name: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(f"upscale: {name} is {value!r}; expected a whole number from {least}.")
+    return value

@@ -1,0 +1,68 @@
+"""A keyframed crop that has not been resampled yet: what ``dezoom`` describes and ``upscale`` can take over."""
+
+import logging
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import vapoursynth as vs
+
+from vsmagic.filters.sizes import Fit
+from vsmagic.keyframes import KeyframeTrack, Rect
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zoom:
+    """Which rectangle of which clip each frame shows."""
+
+    clip: vs.VideoNode
+    """The uncropped clip, tagged."""
+    track: KeyframeTrack
+    times: Sequence[Fraction]
+    """Start of each frame in seconds."""
+    fit: Fit
+    """What happens to rectangles of another aspect than the output."""
+
+    def rect(self, n: int) -> Rect:
+        """Return the rectangle of frame n, inside the frame."""
+        moment = Fraction(n) if self.track.in_frames else self.times[n]
+        return self.track.at(moment).inside(self.clip.width, self.clip.height)
+
+    @property
+    def still(self) -> bool:
+        """Whether every frame shows the same rectangle."""
+        return len({key.rect for key in self.track.keys}) == 1
+
+    def key_rects(self) -> list[Rect]:
+        """Return the keys' rectangles, inside the frame."""
+        return [key.rect.inside(self.clip.width, self.clip.height) for key in self.track.keys]
+
+    def warn_outside(self) -> None:
+        """Say once each that keys are larger than the frame or leave it."""
+        width, height = self.clip.width, self.clip.height
+        rects = [key.rect for key in self.track.keys]
+        large = [r for r in rects if r.width > width or r.height > height]
+        if large:
+            log.warning("dezoom: %d of %d keyframes are larger than the %dx%d frame and are shrunk about their centre",
+                        len(large), len(rects), width, height)  # fmt: skip
+        outside = [r for r in rects if r not in large and r != r.inside(width, height)]
+        if outside:
+            log.warning("dezoom: %d of %d keyframes leave the %dx%d frame and are shifted in",
+                        len(outside), len(rects), width, height)  # fmt: skip
+
+
+# A dezoomed clip is looked up here by the next filter, which can then work on the pixels it was made from.
+_zooms: "weakref.WeakKeyDictionary[vs.VideoNode, Zoom]" = weakref.WeakKeyDictionary()
+
+
+def remember(clip: vs.VideoNode, zoom: Zoom) -> None:
+    """Note what a dezoomed clip was made from."""
+    _zooms[clip] = zoom
+
+
+def origin(clip: vs.VideoNode) -> Zoom | None:
+    """Return what a clip was dezoomed from; None if it is not straight from ``dezoom``."""
+    return _zooms.get(clip)

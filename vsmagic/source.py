@@ -1,0 +1,167 @@
+"""Open a video file as a clip with exact timing."""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import vapoursynth as vs
+
+from vsmagic import clips, ffms
+from vsmagic.errors import OptionError, SourceError, reason
+from vsmagic.loaded import Loaded
+from vsmagic.settings import settings
+
+log = logging.getLogger(__name__)
+
+# BestSource's cachemode: always read and write the index, in a tree of its own below cachepath.
+_CACHE_IN_TREE = 2
+_NO_TIMESTAMP = -(2**63)  # FFmpeg's AV_NOPTS_VALUE
+# What raw streams without timestamps are played at, by FFmpeg and by players built on it.
+_UNTIMED_RATE = Fraction(25)
+_USUAL_RATES = tuple(
+    Fraction(*pair)
+    for pair in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1))
+)
+
+
+def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> vs.VideoNode:
+    """Open a video file as a clip.
+
+    Rotation metadata is applied. Every frame, the last one included, carries its exact duration. A file whose
+    times are those of a constant rate, to within the rounding of its clock, gives a clip of exactly that rate; any
+    other one gives a clip of variable rate (``fps`` 0/1). The first frame stands at time 0 whatever its time in the
+    file. Alpha is not decoded into the clip; that is logged.
+
+    Writes ``_DurationNum``, ``_DurationDen``; the loader writes ``_Matrix``, ``_Range``, ``_Transfer``,
+    ``_Primaries``, ``_ChromaLocation``, ``_FieldBased``, ``_SARNum`` and ``_SARDen`` as far as the file tells them.
+
+    Args:
+        path: the file.
+        track: number of the video track, from 0.
+        loader: ``bestsource`` (frame-exact; indexes the file once, cached), or ``ffms2``.
+
+    Raises:
+        OptionError: no such loader, or a track that is no number from 0.
+        SourceError: the file cannot be opened or holds no such track.
+        SetupError: ``ffms2`` was asked for and is not installed.
+    """
+    if loader not in _LOADERS:
+        raise OptionError(f"source: loader {loader!r} is not known; expected {', '.join(_LOADERS)}.")
+    if isinstance(track, bool) or not isinstance(track, int) or track < 0:
+        raise OptionError(f"source: track is {track!r}; expected a number of a video track from 0.")
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise SourceError(f"{path}: {what}; expected a video file.")
+    loaded = _LOADERS[loader](path, track)
+    if "_Alpha" in loaded.clip.get_frame(0).props:
+        log.warning("%s: has an alpha channel, which is left out", path.name)
+    return timed(loaded, path.name)
+
+
+def timed(loaded: Loaded, name: str) -> vs.VideoNode:
+    """Give a clip the exact durations that its timestamps tell.
+
+    Args:
+        loaded: pictures and timestamps.
+        name: the file's name, for messages.
+    """
+    clip, stamps = loaded.clip, loaded.stamps
+    if stamps is None or any(b <= a for a, b in itertools.pairwise(stamps)):
+        guess = _UNTIMED_RATE if stamps is None else Fraction(clip.fps) or _UNTIMED_RATE
+        log.warning("%s: has no usable timestamps; taking %s frames a second", name, _decimal(guess))
+        return clip.std.AssumeFPS(fpsnum=guess.numerator, fpsden=guess.denominator)
+    rate = constant_rate(stamps, loaded.tick, Fraction(clip.fps))
+    if rate is not None:
+        return clip.std.AssumeFPS(fpsnum=rate.numerator, fpsden=rate.denominator)
+    return _variable(clip, stamps)
+
+
+def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction) -> Fraction | None:
+    """Return the rate whose frame times, rounded to the file's clock, are these; None if there is none.
+
+    Args:
+        stamps: start of each frame in seconds, rising.
+        tick: step of the clock in seconds; each stamp may be off by one.
+        nominal: the rate the container or loader claims; 0 for none.
+    """
+    if len(stamps) < 2:
+        return nominal or _UNTIMED_RATE
+    mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    candidates = [rate for rate in (nominal, *_USUAL_RATES, mean) if rate and abs(rate / mean - 1) < Fraction(1, 50)]
+    worst, _, best = min((_deviation(stamps, rate), n, rate) for n, rate in enumerate(candidates))
+    return best if worst <= tick else None
+
+
+def _deviation(stamps: Sequence[Fraction], rate: Fraction) -> Fraction:
+    """Half the range of the differences between the stamps and the times of a constant rate."""
+    step = 1 / rate
+    differences = [stamp - n * step for n, stamp in enumerate(stamps)]
+    return (max(differences) - min(differences)) / 2
+
+
+def _variable(clip: vs.VideoNode, stamps: Sequence[Fraction]) -> vs.VideoNode:
+    """Make a clip of variable rate: the parts of a splice that differ in rate give one without any."""
+    durations = [b - a for a, b in itertools.pairwise(stamps)]
+    durations.append(durations[-1])  # nothing follows the last frame: it stays as long as the one before
+    first = clip[0].std.AssumeFPS(fpsnum=clip.fps.numerator + 1, fpsden=clip.fps.denominator)
+    parts = [_lasting(first, durations[0]), clip[1:-1], _lasting(clip[-1], durations[-1])]
+    variable = vs.core.std.Splice([part for part in parts if part.num_frames])
+    clips.remember_times(variable, [stamp - stamps[0] for stamp in stamps] + [stamps[-1] - stamps[0] + durations[-1]])
+    return variable
+
+
+def _lasting(clip: vs.VideoNode, duration: Fraction) -> vs.VideoNode:
+    return clip.std.SetFrameProps(_DurationNum=duration.numerator, _DurationDen=duration.denominator)
+
+
+def _decimal(rate: Fraction) -> str:
+    return f"{float(rate):.6g}"
+
+
+def _bestsource(path: Path, track: int) -> Loaded:
+    try:
+        return _open_bestsource(path, track)
+    except vs.Error as error:
+        _explain(path, track)
+        raise SourceError(f"{path}: BestSource cannot read it ({reason(error)}). Try loader='ffms2'.") from error
+
+
+def _open_bestsource(path: Path, track: int, *, one_format: bool = False) -> Loaded:
+    index = settings().indexes
+    index.mkdir(parents=True, exist_ok=True)
+    found = vs.core.bs.VideoSource(
+        str(path.resolve()),
+        track=-1 - track,
+        variableformat=0 if one_format else -1,
+        cachemode=_CACHE_IN_TREE,
+        cachepath=str(index),
+        showprogress=True,
+        exporttimestamps=True,
+        apply_rotation=True,
+    )
+    clip = found["clip"]
+    if not clip.width and not one_format:
+        log.warning(
+            "%s: the picture's size or format changes on the way; frames unlike the first are left out", path.name
+        )
+        return _open_bestsource(path, track, one_format=True)
+    tick = Fraction(found["timebasenum"], found["timebaseden"])
+    stamps = found["timestamps"]
+    stamps = [stamps] if isinstance(stamps, int) else stamps
+    known = _NO_TIMESTAMP not in stamps and len(stamps) == clip.num_frames
+    return Loaded(clip=clip, stamps=[stamp * tick for stamp in stamps] if known else None, tick=tick)
+
+
+def _explain(path: Path, track: int) -> None:
+    """Raise the clearer error that a look at the container gives, if it gives one."""
+    from vsmagic import media
+
+    tracks = media.probe(path).video
+    if track >= len(tracks):
+        raise SourceError(f"{path}: has no video track {track}; expected a number below {len(tracks)}.")
+
+
+_LOADERS: dict[str, Callable[[Path, int], Loaded]] = {"bestsource": _bestsource, "ffms2": ffms.load}
