@@ -147,7 +147,7 @@ class _Graph:
                 return None
             for name in node.output:
                 reach[name] = before + radius
-        return int(math.ceil(reach[self.model.graph.output[0].name]))
+        return math.ceil(reach[self.model.graph.output[0].name])
 
     def multiple(self) -> int:
         """Step of the coarsest grid inside the graph, in input pixels."""
@@ -184,7 +184,7 @@ class _Graph:
 
     def _kernel(self, node: "onnx.NodeProto", attributes: dict[str, "onnx.AttributeProto"]) -> int:
         if "kernel_shape" in attributes:
-            return max(attributes["kernel_shape"].ints)
+            return int(max(attributes["kernel_shape"].ints))
         weights = {w.name: w for w in self.model.graph.initializer}
         return int(max(weights[node.input[1]].dims[2:])) if node.input[1] in weights else 0
 
