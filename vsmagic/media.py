@@ -7,6 +7,7 @@ the stream headers *claim*; ``vsmagic.source`` tells the truth about frames and 
 import math
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -195,6 +196,21 @@ def probe(path: Path | str) -> Media:
         raise SourceError(_why_unreadable(path, error)) from error
     _check_video(media)
     return media
+
+
+def first_time(media: Media, track: VideoTrack) -> Fraction:
+    """Return when a track's first frame is shown, in seconds from the file's earliest time stamp.
+
+    Decodes that frame, for the time stamp a container claims may belong to one that cannot be decoded.
+    """
+    import av
+
+    start = track.start
+    with suppress(av.FFmpegError), av.open(f"file:{media.path}", "r") as container:
+        frame = next(container.decode(container.streams[track.stream]), None)
+        if frame is not None and frame.pts is not None and track.time_base is not None:
+            start = frame.pts * track.time_base
+    return Fraction(0) if start is None else max(start - media.start, Fraction(0))
 
 
 def _check_readable(path: Path) -> None:

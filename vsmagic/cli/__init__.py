@@ -1,0 +1,1 @@
+"""The ``vsmagic`` command: one thin file a subcommand."""

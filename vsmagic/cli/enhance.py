@@ -1,0 +1,142 @@
+"""``vsmagic enhance``: flags in, a finished file out."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vsmagic.cli.main import log_to_stderr
+from vsmagic.errors import OptionError
+
+_DAMAGED = 9
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
+
+
+class _Time(click.ParamType[float]):
+    """Seconds, or [hh:]mm:ss[.fff]."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _TIME.fullmatch(value)
+        if found is None:
+            self.fail(f"{value!r} is no time; expected seconds or [hh:]mm:ss[.fff], such as 90.5 or 1:30.5", param, ctx)
+        hours, minutes, seconds = found.groups()
+        return float(int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds))
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--keyframes", metavar="FILE", help="JSON file with the crop to undo, over time.")
+@click.option("--fit", type=click.Choice(["contain", "cover", "stretch"]), help="When the crop's aspect changes.")
+@click.option("--scale", type=float, metavar="N", help="Output size over input size; 1 leaves the picture as it is.")
+@click.option("--size", metavar="WxH", help="Output size in pixels.")
+@click.option(
+    "--target", type=click.Choice(["auto"]), help="Fit 3840x2160 or 1080x1920 (default without size or scale)."
+)
+@click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
+@click.option("--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx.")
+@click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
+@click.option("--tile", metavar="WxH|auto", help="Largest piece the model sees at once.")
+@click.option("--start", type=_Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
+@click.option("--end", type=_Time(), help="Moment before which it ends.")
+@click.option(
+    "--chain", "chain_file", metavar="FILE", help="Filters from a .json or .toml file, in place of the flags above."
+)
+@click.option("--strict", is_flag=True, help="An error instead of any fallback.")
+@click.option("--codec", metavar="NAME", help="h264, h265, av1 or ffv1 (default: h264, h265 above 8 bits).")
+@click.option("--crf", type=float, metavar="N", help="Quality, lower is better; each codec has its own scale.")
+@click.option("--preset", metavar="NAME", help="Speed against size, in the encoder's own words.")
+@click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
+@click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
+@click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
+@click.option("-y", "--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--dry-run", is_flag=True, help="Print the chain and the two commands; make nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress; warnings and errors only.")
+@click.option("--debug", is_flag=True, help="Show tracebacks, the commands that are run and what they say.")
+@click.pass_context
+def enhance(
+    ctx: click.Context, /, *, source: Path, output: Path, dry_run: bool, quiet: bool, debug: bool, **flags: Any
+) -> None:
+    """Make a better video OUT of IN.
+
+    Sound, subtitles, chapters, attachments and tags are copied, colour tags and frame times kept. OUT's extension
+    chooses the container: .mp4, .m4v, .mov, .mkv or .webm. It appears only when it is complete and checked.
+    OUT may be the null device, to measure speed.
+    """
+    if debug or ctx.obj:
+        log_to_stderr(debug=True)
+    from vsmagic.encode.job import Job, prepare
+    from vsmagic.encode.stopping import Stopped
+
+    chain = _chain(flags)
+    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite")
+    prepared = prepare(Job(source=source, output=output, chain=chain, **{name: flags[name] for name in names}))
+    try:
+        if dry_run:
+            _print_plan(prepared)
+        else:
+            _run(ctx, prepared, quiet=quiet)
+    except Stopped as stopped:
+        click.echo(f"vsmagic: {stopped}; nothing was left behind.", err=True)
+        ctx.exit(stopped.exit_code)
+
+
+def _chain(flags: dict[str, Any]) -> str:
+    from vsmagic import chain as chains
+
+    names = (
+        "keyframes",
+        "fit",
+        "scale",
+        "size",
+        "target",
+        "model",
+        "backend",
+        "precision",
+        "tile",
+        "start",
+        "end",
+        "strict",
+    )
+    given = {name: flags[name] for name in names if flags[name] not in {None, False}}
+    if flags["chain_file"] is not None:
+        if given:
+            raise OptionError(
+                f"--chain and --{next(iter(given))} exclude each other; put the step into the chain's file."
+            )
+        return chains.to_json(chains.load(flags["chain_file"]))
+    if not given.keys() & {"scale", "size", "target"}:
+        given["target"] = "auto"
+    return chains.to_json(chains.from_flags(**given))
+
+
+def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
+    from vsmagic.encode.job import run
+    from vsmagic.encode.progress import shown
+
+    with shown(quiet=quiet) as progress:
+        result = run(prepared, progress)
+    if not quiet:
+        rate = result.frames / result.elapsed if result.elapsed else 0.0
+        click.echo(
+            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {result.frames} frames, "
+            f"{float(result.duration):.3f} s, made in {result.elapsed:.1f} s ({rate:.1f} fps)",
+            err=True,
+        )
+    if result.loss is not None:
+        click.echo(f"vsmagic: {result.loss}; what could be decoded is in the output.", err=True)
+        ctx.exit(_DAMAGED)
+
+
+def _print_plan(prepared: Any) -> None:
+    from vsmagic.encode.job import shell_commands
+
+    graph, encoder = shell_commands(prepared)
+    # The whole of it can be given to a shell.
+    click.echo(f"# chain: {prepared.job.chain}\n{graph} |\n{encoder}")

@@ -1,0 +1,79 @@
+"""What the script ``encode.vpy`` tells about its output before the first frame: one JSON file."""
+
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class Light(msgspec.Struct, frozen=True, kw_only=True):
+    """HDR10 metadata (SMPTE ST 2086 and CTA-861.3) as VapourSynth's frame properties give it."""
+
+    primaries_x: tuple[float, float, float] | None = None
+    """CIE 1931 x of red, green, blue."""
+    primaries_y: tuple[float, float, float] | None = None
+    white: tuple[float, float] | None = None
+    """CIE 1931 x, y of the white point."""
+    luminance: tuple[float, float] | None = None
+    """Lowest and highest luminance of the mastering display, cd/m²."""
+    level: tuple[int, int] | None = None
+    """MaxCLL and MaxFALL, cd/m²."""
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """The clip that vspipe writes, and the span of the source it stands for."""
+
+    width: int
+    height: int
+    subsampling: Literal["gray", "420", "422", "444", "411"]
+    bits: int
+    rate: tuple[int, int] | None
+    """Frames a second as numerator and denominator; None: the durations vary."""
+    frames: int
+    matrix: int | None
+    """H.273 code point; None when untagged. The same for transfer and primaries."""
+    transfer: int | None
+    primaries: int | None
+    full_range: bool | None
+    chroma: int | None
+    """``_ChromaLocation``; None when untagged."""
+    pixel_aspect: tuple[int, int] | None
+    fields: Literal["progressive", "top", "bottom"] | None
+    light: Light
+    dynamic_hdr: tuple[str, ...] = ()
+    """Kinds of HDR metadata that vary by frame and that no encoder here carries over."""
+    begin: tuple[int, int]
+    """Seconds, as a fraction, from the source's first frame to the first one written."""
+    duration: tuple[int, int]
+    """Seconds, as a fraction, of all frames together."""
+    whole: bool
+    """Nothing of the source was cut away."""
+    source_frames: int
+    """Frames of the source before any trimming."""
+    source_duration: tuple[int, int]
+    """Seconds, as a fraction, of the whole source."""
+
+    @property
+    def exact_rate(self) -> Fraction | None:
+        """Frames a second, or None when the durations vary."""
+        return Fraction(*self.rate) if self.rate else None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """An error that vsmagic raised inside the script."""
+
+    error: str
+    exit_code: int
+
+
+def read(path: Path) -> Description | Refusal | None:
+    """Return what the script wrote, or None when it wrote nothing."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(content, type=Refusal)
+    return msgspec.json.decode(content, type=Description)

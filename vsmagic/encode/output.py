@@ -1,0 +1,179 @@
+"""The script's end of the pipe: brings a clip into a format that the encoder takes, and describes it.
+
+Runs inside vspipe; the side that started vspipe reads the description with :mod:`vsmagic.encode.description`.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+import vapoursynth as vs
+
+from vsmagic.clips import guess_matrix, times
+from vsmagic.encode.description import Description, Light, Refusal
+from vsmagic.errors import FormatError
+
+log = logging.getLogger(__name__)
+
+Formats = Mapping[str, tuple[int, ...]]
+Subsampling = Literal["gray", "420", "422", "444", "411"]
+
+Y4M: Formats = {
+    "gray": (8, 9, 10, 12, 16),
+    "420": (8, 9, 10, 12, 14, 16),
+    "422": (8, 9, 10, 12, 14, 16),
+    "444": (8, 9, 10, 12, 14, 16),
+    "411": (8,),
+}
+"""What vspipe writes as YUV4MPEG2 and ffmpeg reads."""
+
+_SUBSAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (2, 0): "411", (0, 1): "440", (2, 2): "410"}
+_SHIFTS = {name: shifts for shifts, name in _SUBSAMPLINGS.items()}
+# Where a subsampling goes when the encoder does not take it: what loses nothing first.
+_INSTEAD = {
+    "gray": ("420", "444"),
+    "444": ("422", "420"),
+    "422": ("444", "420"),
+    "440": ("444", "420"),
+    "420": ("422", "444"),
+    "411": ("422", "444", "420"),
+    "410": ("420", "422", "444"),
+}
+_DYNAMIC = {"DolbyVisionRPU": "Dolby Vision", "HDR10Plus": "HDR10+"}
+
+
+def fit(clip: vs.VideoNode, formats: Formats = Y4M) -> vs.VideoNode:
+    """Convert a clip to the nearest format an encoder takes; the clip itself when it is one already.
+
+    Args:
+        clip: any constant format.
+        formats: chroma subsamplings, and the bit depths each may have.
+
+    Raises:
+        FormatError: the only formats left need even sizes and the clip's are odd.
+    """
+    subsampling, bits = _name(clip), clip.format.bits_per_sample
+    if (
+        clip.format.color_family != vs.RGB
+        and clip.format.sample_type == vs.INTEGER
+        and bits in formats.get(subsampling, ())
+    ):
+        return clip
+    target = next(name for name in (subsampling, *_INSTEAD[subsampling], *formats) if name in formats)
+    wanted = 16 if clip.format.sample_type == vs.FLOAT else bits
+    depth = min((depth for depth in formats[target] if depth >= wanted), default=max(formats[target]))
+    _check_even(clip, target)
+    log.warning(
+        "the clip is %s and is stored as %s, the nearest the encoder takes", clip.format.name, _words(target, depth)
+    )
+    return _convert(clip, target, depth)
+
+
+def _name(clip: vs.VideoNode) -> str:
+    if clip.format.color_family == vs.GRAY:
+        return "gray"
+    return _SUBSAMPLINGS.get((clip.format.subsampling_w, clip.format.subsampling_h), "444")
+
+
+def _words(subsampling: str, bits: int) -> str:
+    return f"{'gray' if subsampling == 'gray' else ':'.join(subsampling)}, {bits} bits"
+
+
+def _check_even(clip: vs.VideoNode, subsampling: str) -> None:
+    across, down = _SHIFTS.get(subsampling, (0, 0))
+    if clip.width % (1 << across) or clip.height % (1 << down):
+        raise FormatError(
+            f"the output is {clip.width}x{clip.height} and the encoder takes only {':'.join(subsampling)}, which needs "
+            "even sizes; choose another codec, such as h265, or an even --size."
+        )
+
+
+def _convert(clip: vs.VideoNode, subsampling: str, bits: int) -> vs.VideoNode:
+    family = vs.GRAY if subsampling == "gray" else vs.YUV
+    across, down = _SHIFTS.get(subsampling, (0, 0))
+    to = vs.core.query_video_format(family, vs.INTEGER, bits, across, down)
+    options: dict[str, Any] = {"format": to.id}
+    if clip.format.color_family == vs.RGB:
+        options |= {"matrix": guess_matrix(clip.width, clip.height), "range": vs.RANGE_LIMITED}
+    elif clip.format.color_family != family:
+        options["matrix"] = clip.get_frame(0).props.get("_Matrix", guess_matrix(clip.width, clip.height))
+    if bits < clip.format.bits_per_sample or clip.format.sample_type == vs.FLOAT:
+        options["dither_type"] = "error_diffusion"
+    return clip.resize.Spline36(**options)
+
+
+def describe(clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole: bool) -> Description:
+    """Tell everything about a clip that the encoder must know; renders its first frame.
+
+    Args:
+        clip: what :func:`fit` returned.
+        source: the clip as the file gave it.
+        begin: seconds from the source's first frame to the clip's first.
+        whole: nothing of the source was cut away.
+    """
+    props = dict(clip.get_frame(0).props)
+    aspect = (_int(props, "_SARNum") or 0, _int(props, "_SARDen") or 0)
+    fields = {vs.FIELD_PROGRESSIVE: "progressive", vs.FIELD_BOTTOM: "bottom", vs.FIELD_TOP: "top"}
+    full = _int(props, "_Range")
+    return Description(
+        width=clip.width,
+        height=clip.height,
+        subsampling=cast(Subsampling, _name(clip)),
+        bits=clip.format.bits_per_sample,
+        rate=(clip.fps.numerator, clip.fps.denominator) if clip.fps else None,
+        frames=clip.num_frames,
+        matrix=_known(props, "_Matrix"),
+        transfer=_known(props, "_Transfer"),
+        primaries=_known(props, "_Primaries"),
+        full_range=None if full is None else full == vs.RANGE_FULL,
+        chroma=_int(props, "_ChromaLocation"),
+        pixel_aspect=aspect if all(aspect) else None,
+        fields=cast(Any, fields.get(vs.FieldBased(_int(props, "_FieldBased") or 0))),
+        light=_light(props),
+        dynamic_hdr=tuple(words for key, words in _DYNAMIC.items() if key in props),
+        begin=begin.as_integer_ratio(),
+        duration=times(clip)[clip.num_frames].as_integer_ratio(),
+        whole=whole,
+        source_frames=source.num_frames,
+        source_duration=times(source)[source.num_frames].as_integer_ratio(),
+    )
+
+
+def _int(props: Mapping[str, Any], key: str) -> int | None:
+    value = props.get(key)
+    return None if value is None else int(value)
+
+
+def _known(props: Mapping[str, Any], key: str) -> int | None:
+    """Return a colour tag, or None when it is absent or says 'unspecified' (2)."""
+    value = _int(props, key)
+    return None if value == 2 else value
+
+
+def _light(props: Mapping[str, Any]) -> Light:
+    def floats(*keys: str) -> tuple[float, ...] | None:
+        values = [props.get(f"MasteringDisplay{key}") for key in keys]
+        if any(value is None for value in values):
+            return None
+        parts: list[Any] = [one for value in values for one in (value if isinstance(value, list) else [value])]
+        return tuple(float(part) for part in parts)
+
+    level = (_int(props, "ContentLightLevelMax"), _int(props, "ContentLightLevelAverage"))
+    return Light(
+        primaries_x=cast(Any, floats("PrimariesX")),
+        primaries_y=cast(Any, floats("PrimariesY")),
+        white=cast(Any, floats("WhitePointX", "WhitePointY")),
+        luminance=cast(Any, floats("MinLuminance", "MaxLuminance")),
+        level=cast(Any, None if None in level else level),
+    )
+
+
+def write(path: Path, content: Description | Refusal) -> None:
+    """Write the description or the refusal so that a reader sees the whole of it or nothing."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_bytes(msgspec.json.encode(content))
+    temporary.replace(path)

@@ -1,0 +1,145 @@
+"""What ``scripts/encode.vpy`` does: from ``--arg`` values to the clip that vspipe writes.
+
+================ ==================================================================================
+argument         meaning
+================ ==================================================================================
+source           the video file
+track            number of the video track, from 0
+loader           bestsource (default) or ffms2
+chain            filters: JSON text, or the path of a .json or .toml file; excludes the flags below
+keyframes        JSON file for dezoom
+easing, fit      how dezoom moves between keyframes, and what it does when the aspect changes
+scale            factor, 1 for none
+size             WIDTHxHEIGHT
+target           auto
+model, backend,  of the upscaler
+precision, tile
+start, end       seconds; the end is exclusive
+strict           1: an error instead of any fallback
+codec            convert only to formats this codec takes (default: to those YUV4MPEG2 takes)
+describe         file that receives a JSON description of the output; errors are written there too
+================ ==================================================================================
+"""
+
+import bisect
+import logging
+import sys
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import vapoursynth as vs
+
+from vsmagic import chain as chains
+from vsmagic.chain import Chain, TrimStep
+from vsmagic.clips import times
+from vsmagic.encode import output
+from vsmagic.encode.codecs import CODECS
+from vsmagic.encode.description import Refusal
+from vsmagic.errors import OptionError, VsmagicError
+from vsmagic.source import source
+
+_TEXTS = ("keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile")
+_NUMBERS = ("scale", "start", "end")
+_FLAGS = (*_TEXTS, *_NUMBERS, "strict")
+_KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
+_YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
+_CACHE_MIB = 512
+
+
+def build(given: Mapping[str, object]) -> vs.VideoNode:
+    """Build the graph that the arguments ask for.
+
+    A failure ends the script: it is written to ``describe`` where that was given, else told on stderr.
+    """
+    arguments = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in given.items()}
+    _log_to_stderr()
+    try:
+        return _build(arguments)
+    except VsmagicError as error:
+        if "describe" in arguments:
+            output.write(Path(arguments["describe"]), Refusal(error=str(error), exit_code=error.exit_code))
+        else:
+            sys.stderr.write(f"vsmagic: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
+    unknown = sorted(arguments.keys() - set(_KNOWN))
+    if unknown:
+        raise OptionError(f"encode.vpy: argument {unknown[0]!r} is unknown; expected one of {', '.join(_KNOWN)}.")
+    if "source" not in arguments:
+        raise OptionError("encode.vpy: no source given; add --arg source=FILE.")
+    # Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled.
+    vs.core.max_cache_size = _CACHE_MIB
+    chain = _chain(arguments)
+    original = source(
+        arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
+        loader=arguments.get("loader", "bestsource"),
+    )  # fmt: skip
+    clip, begin = _apply(chain, original)
+    clip = output.fit(clip, _formats(arguments))
+    if "describe" in arguments:
+        whole = not any(isinstance(step, TrimStep) for step in chain.steps)
+        output.write(Path(arguments["describe"]), output.describe(clip, original, begin=begin, whole=whole))
+    return clip
+
+
+def _apply(chain: Chain, clip: vs.VideoNode) -> tuple[vs.VideoNode, Fraction]:
+    """Apply the steps; return the clip, and the seconds cut away before its first frame."""
+    begin = Fraction(0)
+    for step in chain.steps:
+        if isinstance(step, TrimStep):
+            starts = times(clip)
+            begin += starts[bisect.bisect_left(starts, Fraction(repr(step.start)), 0, clip.num_frames)]
+        clip = chains.apply(Chain((step,)), clip)
+    return clip, begin
+
+
+def _formats(arguments: Mapping[str, str]) -> output.Formats:
+    name = arguments.get("codec")
+    if name is None:
+        return output.Y4M
+    if name not in CODECS:
+        raise OptionError(f"encode.vpy: codec {name!r} is unknown; expected one of {', '.join(CODECS)}.")
+    return CODECS[name].formats
+
+
+def _chain(arguments: Mapping[str, str]) -> Chain:
+    flags = [name for name in _FLAGS if name in arguments]
+    text = arguments.get("chain")
+    if text is None:
+        return _from_flags({name: arguments[name] for name in flags})
+    if flags:
+        raise OptionError(f"encode.vpy: chain and {flags[0]} exclude each other; put the step into the chain.")
+    if text.lstrip().startswith("["):
+        return chains.parse(text, folder=Path.cwd())
+    return chains.load(text)
+
+
+def _from_flags(flags: Mapping[str, str]) -> Chain:
+    strict = flags.get("strict", "0").lower()
+    if strict not in _YES_NO:
+        raise OptionError(f"encode.vpy: strict is {strict!r}; expected 1 or 0.")
+    given: dict[str, Any] = {name: flags[name] for name in _TEXTS if name in flags}
+    given |= {name: _number(name, flags[name]) for name in _NUMBERS if name in flags}
+    if not given.keys() & {"scale", "size", "target"}:
+        given["target"] = "auto"
+    return chains.from_flags(**given, strict=_YES_NO[strict])
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise OptionError(f"encode.vpy: {name} is {text!r}; expected a number.") from error
+
+
+def _log_to_stderr() -> None:
+    """Warnings of the library go to stderr under vsmagic's name, one line each."""
+    logger = logging.getLogger("vsmagic")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("vsmagic: %(message)s"))
+        logger.addHandler(handler)

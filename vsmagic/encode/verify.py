@@ -1,0 +1,97 @@
+"""Looks at a finished file before it takes its name, and at how much of a damaged input there was."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vsmagic.encode.description import Description
+from vsmagic.encode.timecodes import Timeline
+from vsmagic.errors import OutputError
+from vsmagic.media import VideoTrack
+
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+# A container's claim may be off by a little without a frame being lost.
+_SLACK_FRAMES = Fraction(3, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a file really holds."""
+
+    frames: int
+    duration: Fraction
+    """Seconds from the start of its first frame to the end of its last."""
+    audio: int
+    """Sound tracks with at least one packet."""
+
+
+def look(path: Path) -> Seen:
+    """Count the packets of a file and measure its picture."""
+    import av
+
+    frames = 0
+    first: int | None = None
+    end = 0
+    sounding = set()
+    with av.open(f"file:{path}") as file:
+        video = next(stream for stream in file.streams.video if "attached_pic" not in str(stream.disposition))
+        for packet in file.demux(video, *file.streams.audio):
+            if packet.size == 0 or packet.pts is None:
+                continue
+            if packet.stream_index != video.index:
+                sounding.add(packet.stream_index)
+                continue
+            frames += 1
+            first = packet.pts if first is None else min(first, packet.pts)
+            end = max(end, packet.pts + (packet.duration or 0))
+        base = Fraction(video.time_base.numerator, video.time_base.denominator)
+    return Seen(frames=frames, duration=(end - (first or 0)) * base, audio=len(sounding))
+
+
+def check(path: Path, timeline: Timeline, *, audio: int) -> Seen:
+    """Compare a finished file with what went into it.
+
+    Args:
+        path: the file.
+        timeline: the frames that were piped.
+        audio: sound tracks it must have.
+
+    Raises:
+        OutputError: frames, duration or sound tracks are not what they must be.
+    """
+    seen = look(path)
+    wrong = []
+    if seen.frames != timeline.frames:
+        wrong.append(f"{seen.frames} frames instead of {timeline.frames}")
+    if abs(seen.duration - timeline.duration) > timeline.longest:
+        wrong.append(f"{float(seen.duration):.3f} s instead of {float(timeline.duration):.3f}")
+    if seen.audio < audio:
+        wrong.append(f"{seen.audio} sound tracks instead of {audio}")
+    if wrong:
+        raise OutputError(f"the finished file has {', '.join(wrong)}; it was thrown away. Please report this.")
+    return seen
+
+
+def shortfall(track: VideoTrack, description: Description) -> Fraction | None:
+    """Return how many seconds of the video its container claims were not there to decode; None for none.
+
+    A damaged file may end early without any decoder complaining.
+    """
+    claimed = track.duration or _tagged_duration(track.metadata)
+    if claimed is None or not description.source_frames:
+        return None
+    found = Fraction(*description.source_duration)
+    if track.frames is not None and description.source_frames >= track.frames:
+        return None
+    missing = claimed - found
+    return missing if missing >= _SLACK_FRAMES * found / description.source_frames else None
+
+
+def _tagged_duration(metadata: Mapping[str, str]) -> Fraction | None:
+    """Read Matroska's DURATION tag, such as 00:00:05.280000000."""
+    for key, value in metadata.items():
+        if key.upper().startswith("DURATION") and (parts := _CLOCK.fullmatch(value.strip())):
+            return int(parts[1]) * 3600 + int(parts[2]) * 60 + Fraction(parts[3])
+    return None
