@@ -5,7 +5,7 @@ variable            meaning                                              default
 =================== ==================================================== ==============================
 VSMAGIC_CACHE       folder for indexes, models and engines               the user's cache folder
 VSMAGIC_FFMPEG      path of the ffmpeg to run                            the one imageio-ffmpeg carries
-VSMAGIC_MEMORY      memory a model may take per stream, in MiB           512
+VSMAGIC_MEMORY      memory a model may take, all streams, in MiB         768
 =================== ==================================================== ==============================
 """
 
@@ -25,7 +25,7 @@ class Settings:
     ffmpeg: str | None
     """Path of the ffmpeg asked for; None means the one imageio-ffmpeg carries."""
     memory: int
-    """Bytes one inference stream may take before the frame is tiled."""
+    """Bytes that the streams of a model may take together; frames that need more are tiled."""
 
     @property
     def indexes(self) -> Path:
@@ -52,7 +52,7 @@ def settings() -> Settings:
     return Settings(
         cache=Path(cache),
         ffmpeg=os.environ.get("VSMAGIC_FFMPEG") or None,
-        memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY", "512")),
+        memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY", "768")),
     )
 
 

@@ -26,8 +26,9 @@ class Plan:
     precision: Precision
     tile: tuple[int, int] | Literal["auto"] = "auto"
     """Largest tile (width, height) in input pixels, halo included; auto: by the memory limit."""
-    streams: int = 1
-    """Frames, or tiles, that are worked on at the same time."""
+    streams: int | None = None
+    """Frames, or tiles, that are worked on at the same time; None: as many as the machine has a use for and the
+    memory limit has room for."""
     device: int = 0
 
 
@@ -52,9 +53,14 @@ def infer(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
 
 def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
     spec = plan.model.spec
-    request = Request(network=plan.model.path, precision=plan.precision, streams=plan.streams, device=plan.device)
     padded = clips.pad(clip, spec.multiple)
     size = _tile_size(padded, plan)
+    request = Request(
+        network=plan.model.path,
+        precision=plan.precision,
+        streams=plan.streams or _fitting_streams(size, plan),
+        device=plan.device,
+    )
 
     def run(part: vs.VideoNode) -> vs.VideoNode:
         return base.run(part, plan.backend, request)
@@ -87,7 +93,7 @@ def _tile_size(clip: vs.VideoNode, plan: Plan) -> tuple[int, int]:
     """Return the tile to use on a clip whose size is already a multiple of the model's; the clip's own for none."""
     spec = plan.model.spec
     whole = (clip.width, clip.height)
-    pixels = settings().memory // memory_per_pixel(spec)
+    pixels = settings().memory // (memory_per_pixel(spec) * (plan.streams or 1))
     if spec.halo is None:
         if plan.tile != "auto":
             raise OptionError(
@@ -99,3 +105,8 @@ def _tile_size(clip: vs.VideoNode, plan: Plan) -> tuple[int, int]:
     if plan.tile == "auto":
         return tiles.fitting(*whole, spec.halo, spec.multiple, pixels)
     return min(plan.tile[0], clip.width), min(plan.tile[1], clip.height)
+
+
+def _fitting_streams(size: tuple[int, int], plan: Plan) -> int:
+    room = settings().memory // (size[0] * size[1] * memory_per_pixel(plan.model.spec))
+    return max(1, min(room, plan.backend.streams()))

@@ -5,7 +5,7 @@ pixels that are a halo or more away from a cut, so each of them is what the whol
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import vapoursynth as vs
@@ -76,17 +76,24 @@ def tiled(
     """
     width, columns = spans(clip.width, size[0], halo, multiple)
     height, rows = spans(clip.height, size[1], halo, multiple)
+    cells = [(row, column) for row in rows for column in columns]
+    windows = [clip.std.CropAbs(width, height, column.start, row.start) for row, column in cells]
+    # All tiles go through one filter, one after the other: each further one would hold the network's memory again.
+    done = run(vs.core.std.Interleave(windows, modify_duration=False))
 
-    def cell(row: Span, column: Span) -> vs.VideoNode:
-        window = clip.std.CropAbs(width, height, column.start, row.start)
-        return run(window).std.CropAbs(
+    def kept(number: int) -> vs.VideoNode:
+        row, column = cells[number]
+        tile = done.std.SelectEvery(len(cells), number, modify_duration=False)
+        return tile.std.CropAbs(
             (column.end - column.keep) * scale,
             (row.end - row.keep) * scale,
             (column.keep - column.start) * scale,
             (row.keep - row.start) * scale,
         )
 
-    return _stack((_stack((cell(row, column) for column in columns), across=True) for row in rows), across=False)
+    parts = [kept(number) for number in range(len(cells))]
+    lines = [_stack(parts[n : n + len(columns)], across=True) for n in range(0, len(parts), len(columns))]
+    return _stack(lines, across=False)
 
 
 def fitting(width: int, height: int, halo: int, multiple: int, pixels: int) -> tuple[int, int]:
@@ -122,8 +129,7 @@ def _up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _stack(clips: Iterator[vs.VideoNode], *, across: bool) -> vs.VideoNode:
-    parts = list(clips)
+def _stack(parts: list[vs.VideoNode], *, across: bool) -> vs.VideoNode:
     if len(parts) == 1:
         return parts[0]
     return vs.core.std.StackHorizontal(parts) if across else vs.core.std.StackVertical(parts)

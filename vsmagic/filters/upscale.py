@@ -103,7 +103,7 @@ def upscale(
         precision: arithmetic inside the network: ``auto`` (what model and machine do best), f32, f16 or bf16.
         tile: largest part of a frame given to the network at once, (width, height) or text such as 512x512, or
             ``auto`` (by VSMAGIC_MEMORY). The result does not depend on it.
-        streams: frames worked on at the same time; None takes what suits the machine.
+        streams: frames worked on at the same time; None takes what suits the machine and VSMAGIC_MEMORY.
         device: number of the GPU.
         strict: raise instead of warning where something asked for can only be done otherwise.
 
@@ -128,7 +128,7 @@ def upscale(
         backend=plugin,
         precision=select.choose_precision(precision, found.spec, plugin, strict=strict),
         tile="auto" if tile == "auto" else parse_size(tile, "tile"),
-        streams=_count(streams, "streams", 1) if streams is not None else plugin.streams(),
+        streams=None if streams is None else _count(streams, "streams", 1),
         device=_count(device, "device", 0),
     )
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
