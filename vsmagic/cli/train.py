@@ -1,0 +1,68 @@
+"""``vsmagic train``: train a model from nothing but a seed."""
+
+import importlib.util
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from vsmagic.errors import SetupError
+from vsmagic.training.options import TrainOptions
+
+log = logging.getLogger(__name__)
+
+DEFAULTS = TrainOptions(output=Path())
+NEEDED = ("torch", "numpy", "PIL")
+
+
+@click.group()
+def train() -> None:
+    """Train models on pictures that are generated, not collected."""
+
+
+@train.command()
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
+@click.option("--name", default=DEFAULTS.name, show_default=True, help="Name of the model and its files.")
+@click.option("--steps", type=click.IntRange(1), default=DEFAULTS.steps, show_default=True, help="Optimiser steps.")
+@click.option(
+    "--pictures", type=click.IntRange(1), default=DEFAULTS.pictures, show_default=True, help="Pictures drawn."
+)
+@click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True, help="All chance follows it.")
+@click.option("--threads", type=click.IntRange(1), default=DEFAULTS.threads, show_default=True, help="CPU threads.")
+@click.option(
+    "--evaluate",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Afterwards measure PSNR on this folder's NAME_HR.png and NAME_LRx2.png and print a table.",
+)
+def sr(*, output: Path, name: str, steps: int, pictures: int, seed: int, threads: int, evaluate: Path | None) -> None:
+    """Train the luma doubler and write NAME.onnx, NAME.json and NAME.training.json.
+
+    The defaults make the model that comes with vsmagic, in less than an hour on two cores. A run that was stopped is
+    taken up where it was when the same command is given again.
+    """
+    _require_training()
+    # Threads that wait by spinning take the core from the ones they wait for: three times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from vsmagic.training import evaluate as measure
+    from vsmagic.training.nets import residual
+    from vsmagic.training.sr import train_sr
+
+    if evaluate is not None:
+        measure.pairs(evaluate)  # an empty folder is told now, not in an hour
+    options = TrainOptions(output=output, name=name, steps=steps, pictures=pictures, seed=seed, threads=threads)
+    net, spec = train_sr(options)
+    log.info("wrote %s", output / f"{spec.name}.onnx")
+    if evaluate is not None:
+        click.echo(measure.table(measure.evaluate(evaluate, lambda luma: residual(net, luma))))
+
+
+def _require_training() -> None:
+    """Check that the extra is installed.
+
+    Raises:
+        SetupError: it is not.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SetupError(f"train: {', '.join(missing)} not installed; training needs it: pip install 'vsmagic[train]'")
