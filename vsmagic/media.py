@@ -297,7 +297,7 @@ def _media(path: Path, container: "InputContainer") -> Media:
             )
             for chapter in chapters
         ),
-        metadata=dict(container.metadata),
+        metadata=_clean(container.metadata),
     )
 
 
@@ -307,11 +307,18 @@ def _track(stream: "Stream", number: int) -> Track:
     context: Any = stream.codec_context
     if kind == "audio" and context is not None:
         return AudioTrack(
-            **common, rate=context.sample_rate or 0, channels=context.channels or 0, layout=context.layout.name
+            **common, rate=context.sample_rate or 0, channels=context.channels or 0, layout=_layout(context)
         )
     if kind == "video" and context is not None:
         return _video(stream, number, common)
     return Track(**common)
+
+
+def _layout(context: Any) -> str:
+    """Name the speakers; old containers tell only how many there are."""
+    usual = {1: "mono", 2: "stereo"}
+    name = str(context.layout.name)
+    return usual.get(context.channels, name) if name.endswith("channels") else name
 
 
 def _kind(stream: "Stream") -> Kind:
@@ -331,7 +338,7 @@ def _dispositions(stream: "Stream") -> tuple[str, ...]:
 
 def _common(stream: "Stream", kind: Kind) -> dict[str, Any]:
     base = _fraction(stream.time_base) or None
-    metadata = dict(stream.metadata)
+    metadata = _clean(stream.metadata)
     tags = {key.lower(): value for key, value in metadata.items()}
     language = tags.get("language")
     dispositions = _dispositions(stream)
@@ -420,6 +427,11 @@ def _fraction(value: Any) -> Fraction | None:
     if value is None or not value.numerator or not value.denominator:
         return None
     return _exact(value)
+
+
+def _clean(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with the bytes that are no UTF-8, which PyAV hands over as lone surrogates, replaced."""
+    return {key: value.encode("utf-8", "replace").decode() for key, value in metadata.items()}
 
 
 def _exact(value: Any) -> Fraction:

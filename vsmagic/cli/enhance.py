@@ -1,5 +1,6 @@
 """``vsmagic enhance``: flags in, a finished file out."""
 
+import logging
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,11 @@ class _Time(click.ParamType[float]):
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--keyframes", metavar="FILE", help="JSON file with the crop to undo, over time.")
+@click.option(
+    "--easing",
+    type=click.Choice(["linear", "hold", "smooth", "catmull-rom"]),
+    help="How the crop moves between keyframes (default: linear).",
+)
 @click.option("--fit", type=click.Choice(["contain", "cover", "stretch"]), help="When the crop's aspect changes.")
 @click.option("--scale", type=float, metavar="N", help="Output size over input size; 1 leaves the picture as it is.")
 @click.option("--size", metavar="WxH", help="Output size in pixels.")
@@ -69,8 +75,7 @@ def enhance(
     chooses the container: .mp4, .m4v, .mov, .mkv or .webm. It appears only when it is complete and checked.
     OUT may be the null device, to measure speed.
     """
-    if debug or ctx.obj:
-        log_to_stderr(debug=True)
+    log_to_stderr(debug=debug or bool(ctx.obj), level=logging.WARNING if quiet else logging.INFO)
     from vsmagic.encode.job import Job, prepare
     from vsmagic.encode.stopping import Stopped
 
@@ -92,6 +97,7 @@ def _chain(flags: dict[str, Any]) -> str:
 
     names = (
         "keyframes",
+        "easing",
         "fit",
         "scale",
         "size",

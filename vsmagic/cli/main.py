@@ -3,11 +3,11 @@
 import importlib
 import logging
 import sys
-from typing import Any
 
 import click
 
 from vsmagic import __version__
+from vsmagic.encode import logs
 from vsmagic.errors import VsmagicError
 
 # Name to the sentence --help shows. The modules behind them are imported only when they are run.
@@ -58,8 +58,8 @@ class _Lazy(click.Group):
 @click.option("--debug", is_flag=True, help="Show tracebacks, the commands that are run and what they say.")
 @click.version_option(__version__, "-V", "--version", message="vsmagic %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, *, debug: bool) -> None:
-    r"""Make any video better.
+def cli(ctx: click.Context, *, debug: bool) -> None:  # noqa: D301 - click reads the backspace
+    """Make any video better.
 
     \b
       vsmagic enhance old.avi better.mp4
@@ -70,22 +70,11 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
     log_to_stderr(debug=debug)
 
 
-class _Stderr(logging.StreamHandler[Any]):
-    """Writes to whatever stderr is at the time: a live progress bar puts itself in its place."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        super().emit(record)
-
-
-def log_to_stderr(*, debug: bool) -> None:
-    """Let the package's warnings (and with ``debug`` everything) appear on stderr, one line each."""
-    logger = logging.getLogger("vsmagic")
-    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
-    logger.propagate = False
-    handler = _Stderr()
-    handler.setFormatter(logging.Formatter("vsmagic: %(message)s"))
-    logger.handlers = [handler]
+def log_to_stderr(*, debug: bool, level: int = logging.WARNING) -> None:
+    """Let the package's log from a level on (with ``debug`` all of it) appear on stderr, one line each."""
+    logs.to_stderr(logging.DEBUG if debug else level)
+    # VapourSynth's own messages reach Python's logging too; what matters of them is in our errors.
+    logging.getLogger("vapoursynth").setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -95,6 +84,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = cli.main(arguments, prog_name="vsmagic", standalone_mode=False)
     except VsmagicError as error:
         code = _fail(str(error), error.exit_code, debug=debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 2
     except click.ClickException as error:
         code = _fail(_sentence(error), 2, debug=debug)
     except (KeyboardInterrupt, click.Abort):

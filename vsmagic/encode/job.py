@@ -141,6 +141,8 @@ def prepare(job: Job) -> Prepared:
     ffmpeg = find_ffmpeg(job.ffmpeg)
     if codec is not None:
         ffmpeg.require(codec.encoder)
+    if video.alpha:
+        log.warning("%s: its transparency is left out", job.source.name)
     return Prepared(
         job=job, media=media, video=video, container=container, codec=codec, quality=options, ffmpeg=ffmpeg,
         vspipe=find_vspipe(),
@@ -240,8 +242,8 @@ def _encoder(prepared: Prepared, description: Description, folder: Path) -> list
 
 
 def _picture(prepared: Prepared, folder: Path) -> Path:
-    # Both keep exact times and colour tags; MP4 has no FFV1, MOV no AV1.
-    return folder / ("picture.mov" if prepared.codec is not None and prepared.codec.name == "ffv1" else "picture.mp4")
+    # MP4 keeps exact times and colour tags. It holds no FFV1, whose only container rounds to milliseconds anyway.
+    return folder / ("picture.mkv" if prepared.codec is not None and prepared.codec.name == "ffv1" else "picture.mp4")
 
 
 def _loss(prepared: Prepared, piped: pipeline.Piped, frames: Timeline) -> str | None:

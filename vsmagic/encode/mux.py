@@ -27,7 +27,7 @@ class Carried:
     action: Literal["copy", "convert", "leave"]
     encoder: str = "copy"
     reason: str | None = None
-    """Why it is not simply copied; None when it is, or when nobody would miss it."""
+    """Why it is not simply copied; None when it is, and for data tracks, which are told of together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def _decide(track: Track, container: Container) -> Carried:
         return Carried(track=track, action="copy")
     reasons = {
         "video": "only one video track is enhanced (see --track)",
-        # Timecodes and sensor readings of cameras: no container but their own takes them.
+        # Only the container they come from takes them, if any.
         "data": None,
     }
     return Carried(track=track, action="leave", reason=reasons.get(track.kind, f"{container.name} does not hold it"))
@@ -125,14 +125,24 @@ def fallbacks(carried: Sequence[Carried], container: Container) -> list[tuple[Ca
     return tries + [other for other in (encoded, alone) if other != tries[0]]
 
 
-def tell(carried: Sequence[Carried]) -> None:
-    """Log what is not copied, and why."""
+def changes(carried: Sequence[Carried]) -> list[str]:
+    """Say what is not simply copied, and why."""
+    told = []
     for one in carried:
-        if one.reason is None:
-            continue
-        name = f"{one.track.kind} track {one.track.stream} ({one.track.codec})"
-        done = f"is stored as {one.encoder}" if one.action == "convert" else "is left out"
-        log.warning("%s %s: %s", name, done, one.reason)
+        if one.reason is not None:
+            name = f"{one.track.kind} track {one.track.stream} ({one.track.codec})"
+            done = f"is stored as {one.encoder}" if one.action == "convert" else "is left out"
+            told.append(f"{name} {done}: {one.reason}")
+    data = [str(one.track.stream) for one in carried if one.track.kind == "data"]
+    if data:
+        told.append(f"data tracks {', '.join(data)} (timecodes, readings of sensors) are left out")
+    return told
+
+
+def tell(carried: Sequence[Carried]) -> None:
+    """Log what is not simply copied, and why."""
+    for sentence in changes(carried):
+        log.warning("%s", sentence)
 
 
 def mux_command(
@@ -182,8 +192,10 @@ def original_options(original: Original) -> list[str]:
     options += ["-map_metadata", "1", "-map_chapters", "1"]
     for number, one in enumerate(original.kept, start=1):
         options += [f"-c:{number}", one.encoder, *_encoder_options(number, one)]
+        if span.length is not None:
+            options += _cut_options(number, one, span.length)
     if span.length is not None:
-        options += ["-copypriorss", "0", "-t", seconds(span.length)]
+        options += ["-t", seconds(span.length)]
     for tag in _STALE_TAGS:
         options += ["-metadata", f"{tag}="]
     for tag, value in (("language", track.language), ("title", track.title)):
@@ -200,6 +212,19 @@ def _encoder_options(number: int, one: Carried) -> list[str]:
     if one.encoder == "libopus":
         return [f"-ar:{number}", str(_OPUS_RATE)]
     return []
+
+
+def _cut_options(number: int, one: Carried, length: Fraction) -> list[str]:
+    """Return options that keep what lies before the cut out of a copied track.
+
+    A subtitle that is shown across a cut is shortened: a packet from before time 0 would make the muxer delay
+    all the others.
+    """
+    if one.track.kind != "subtitle" or one.track.codec not in TEXT_SUBTITLES:
+        return [f"-copypriorss:{number}", "0"]
+    duration = f"min(PTS+DURATION,{seconds(length)}/TB)-max(PTS,0)"
+    over = "noise=amount=0:drop='lte(pts+duration,0)'"
+    return [f"-bsf:{number}", f"{over},setts=pts='max(PTS,0)':dts='max(DTS,0)':duration='{duration}'"]
 
 
 def seconds(time: Fraction) -> str:

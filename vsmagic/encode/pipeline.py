@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vsmagic.encode import description as descriptions
+from vsmagic.encode import logs
 from vsmagic.encode.children import Child, Children
 from vsmagic.encode.description import Description
 from vsmagic.encode.progress import Progress, Silent
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 
 _FRAME = re.compile(r"Frame: (\d+)/(\d+)")
 _INDEXING = re.compile(r"index progress (\d+%)")
-_OURS = "vsmagic: "
 # A frame that the source could not decode, told by BestSource or FFMS2 themselves.
 _DAMAGE = re.compile(r"Failed to retrieve frame (\d+) with error: ((?:VideoSource|ffms2|FFVideoSource)\b.*)")
 _FULL = "No space left on device"
@@ -102,8 +102,10 @@ class _Listener:
             self._progress.frames(int(frame[1]))
         elif indexing := _INDEXING.search(line):
             self._progress.stage(f"indexing {indexing[1]}")
-        elif line.startswith(_OURS):
-            log.warning("%s", line.removeprefix(_OURS))
+        elif line.startswith(logs.NAME):
+            text = line.removeprefix(logs.NAME)
+            level = logging.WARNING if text.startswith(logs.WARNING) else logging.INFO
+            log.log(level, "%s", text.removeprefix(logs.WARNING))
         else:
             log.debug("vspipe: %s", line)
 

@@ -34,7 +34,7 @@ import vapoursynth as vs
 from vsmagic import chain as chains
 from vsmagic.chain import Chain, TrimStep
 from vsmagic.clips import times
-from vsmagic.encode import output
+from vsmagic.encode import logs, output
 from vsmagic.encode.codecs import CODECS
 from vsmagic.encode.description import Refusal
 from vsmagic.errors import OptionError, VsmagicError
@@ -54,7 +54,7 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
     A failure ends the script: it is written to ``describe`` where that was given, else told on stderr.
     """
     arguments = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in given.items()}
-    _log_to_stderr()
+    logs.to_stderr(logging.INFO)
     try:
         return _build(arguments)
     except VsmagicError as error:
@@ -134,12 +134,3 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError as error:
         raise OptionError(f"encode.vpy: {name} is {text!r}; expected a number.") from error
-
-
-def _log_to_stderr() -> None:
-    """Warnings of the library go to stderr under vsmagic's name, one line each."""
-    logger = logging.getLogger("vsmagic")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("vsmagic: %(message)s"))
-        logger.addHandler(handler)

@@ -16,7 +16,7 @@ def stamp(source: Path, target: Path, timeline: Timeline, rate: Fraction) -> Non
 
     Args:
         source: file whose only stream was encoded at a constant nominal rate, one packet a frame.
-        target: file to write, MOV by its name.
+        target: file to write, of the same container.
         timeline: the times, as many as there are packets.
         rate: the nominal rate, frames a second.
 
@@ -25,7 +25,8 @@ def stamp(source: Path, target: Path, timeline: Timeline, rate: Fraction) -> Non
     """
     import av
 
-    with av.open(str(source)) as read, av.open(str(target), "w", options=_scale(timeline)) as written:
+    scale = {"video_track_timescale": str(timeline.base.denominator)} if target.suffix == ".mp4" else {}
+    with av.open(str(source)) as read, av.open(str(target), "w", options=scale) as written:
         stream = read.streams.video[0]
         base = Fraction(stream.time_base.numerator, stream.time_base.denominator)
         copy = written.add_stream_from_template(stream)
@@ -40,10 +41,6 @@ def stamp(source: Path, target: Path, timeline: Timeline, rate: Fraction) -> Non
             count += 1
     if count != timeline.frames:
         raise EncodeError(f"the encoder wrote {count} frames of the {timeline.frames} it was given.")
-
-
-def _scale(timeline: Timeline) -> dict[str, str]:
-    return {"video_track_timescale": str(timeline.base.denominator)}
 
 
 def _restamp(packet: "Packet[Any]", timeline: Timeline, frames_a_tick: Fraction) -> None:

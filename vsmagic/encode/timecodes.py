@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Timeline:
     @property
     def longest(self) -> Fraction:
         """Seconds of the longest frame; 0 when there is none."""
-        steps = (after - before for before, after in zip(self.ticks, self.ticks[1:], strict=False))
+        steps = (after - before for before, after in pairwise(self.ticks))
         return max(steps, default=0) * self.base
 
 
