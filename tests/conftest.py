@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples every time, and no deadline: how fast a machine is does not make a law false.
+hypothesis.settings.register_profile("laws", max_examples=50, deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("laws")
 
 DATA = Path(os.environ.get("VSMAGIC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -22,6 +22,7 @@ EASINGS: tuple[str, ...] = get_args(Easing)
 
 _NUMBERS = ("x", "y", "width", "height")
 _FIELDS = {"time", "frame", "easing", *_NUMBERS}
+_LARGEST = 2**31  # of any number here: far more than a picture or a film has, far less than arithmetic can lose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,11 @@ class KeyframeTrack:
     keys: tuple[Keyframe, ...]
     easing: Easing = "linear"
 
+    def __post_init__(self) -> None:
+        moments = [_moment(key) for key in self.keys]
+        if not moments or any(b <= a for a, b in itertools.pairwise(moments)):
+            raise KeyframeError("a KeyframeTrack needs keys in rising order; KeyframeTrack.of sorts and checks them.")
+
     @staticmethod
     def load(path: str | Path, *, easing: Easing = "linear") -> "KeyframeTrack":
         """Read a track from a JSON file.
@@ -82,12 +88,14 @@ class KeyframeTrack:
         """
         path = Path(path)
         try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
+            entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)
         except OSError as error:
             raise KeyframeError(f"keyframes {path}: the file cannot be read ({error.strerror}).") from error
         except UnicodeDecodeError as error:
             raise KeyframeError(f"keyframes {path}: not a text file; expected a JSON list.") from error
-        except json.JSONDecodeError as error:
+        except KeyframeError as error:
+            raise KeyframeError(f"keyframes {path}: {error}") from error
+        except (ValueError, RecursionError) as error:  # more kinds than JSONDecodeError: long digits, deep nesting
             raise KeyframeError(f"keyframes {path}: not valid JSON: {error}.") from error
         return KeyframeTrack.parse(entries, easing=easing, name=f"keyframes {path}")
 
@@ -124,6 +132,8 @@ class KeyframeTrack:
             raise KeyframeError(f"{name}: the list is empty; expected at least one keyframe.")
         if len({key.frame is None for key in keys}) > 1:
             raise KeyframeError(f"{name}: some entries have 'time' and some 'frame'; expected one of them throughout.")
+        for n, key in enumerate(keys):
+            _check_rect(key.rect, f"{name}: entry {n}")
         ordered = tuple(sorted(keys, key=_moment))
         for before, after in itertools.pairwise(ordered):
             if _moment(before) == _moment(after):
@@ -223,39 +233,56 @@ def _parse_entry(entry: object, where: str) -> Keyframe:
     easing = entry.get("easing")
     if easing is not None:
         _check_easing(easing, f"{where}: field 'easing'")
-    x, y, width, height = (_number(entry, field, where) for field in _NUMBERS)
-    for field, value in (("width", width), ("height", height)):
-        if value <= 0:
-            raise KeyframeError(f"{where}: field {field!r} is {value:g}; expected a size above 0.")
+    x, y, width, height = (float(_number(entry, field, where)) for field in _NUMBERS)
     rect = Rect(x=x, y=y, width=width, height=height)
     if "frame" in entry:
         return Keyframe(frame=_frame_number(entry, where), rect=rect, easing=easing)
     return Keyframe(time=_seconds(entry, where), rect=rect, easing=easing)
 
 
-def _number(entry: Mapping[str, object], field: str, where: str) -> float:
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    entry = dict(pairs)
+    if len(entry) < len(pairs):
+        fields = [field for field, _ in pairs]
+        twice = next(field for field in fields if fields.count(field) > 1)
+        raise KeyframeError(f"field {twice!r} is given twice in one entry; expected it once.")
+    return entry
+
+
+def _number(entry: Mapping[str, object], field: str, where: str) -> int | float | Fraction:
     if field not in entry:
         raise KeyframeError(f"{where}: field {field!r} is missing; expected a number of pixels.")
-    value = entry[field]
+    return _checked(entry[field], field, where)
+
+
+def _checked(value: object, field: str, where: str) -> int | float | Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         raise KeyframeError(f"{where}: field {field!r} is {value!r}; expected a number.")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise KeyframeError(f"{where}: field {field!r} is {value}; expected a finite number.")
-    return float(value)
+    if abs(value) > _LARGEST:
+        raise KeyframeError(f"{where}: field {field!r} is too large; expected a number up to {_LARGEST}.")
+    return value
+
+
+def _check_rect(rect: Rect, where: str) -> None:
+    for field, value in zip(_NUMBERS, rect.values(), strict=True):
+        if _checked(value, field, where) <= 0 and field in ("width", "height"):
+            raise KeyframeError(f"{where}: field {field!r} is {value:g}; expected a size above 0.")
 
 
 def _seconds(entry: Mapping[str, object], where: str) -> Fraction:
-    number, value = _number(entry, "time", where), entry["time"]
+    value = _number(entry, "time", where)
     # A decimal as it was written: 0.1 is one tenth, not the nearest binary fraction.
-    seconds = Fraction(value) if isinstance(value, int | Fraction) else Fraction(repr(number))
+    seconds = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     if seconds < 0:
         raise KeyframeError(f"{where}: field 'time' is {float(seconds):g}; expected seconds from 0.")
     return seconds
 
 
 def _frame_number(entry: Mapping[str, object], where: str) -> int:
-    value = entry["frame"]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    value = _number(entry, "frame", where)
+    if not isinstance(value, int) or value < 0:
         raise KeyframeError(f"{where}: field 'frame' is {value!r}; expected a whole number from 0.")
     return value
 
