@@ -1,0 +1,108 @@
+"""What one comparison measures, and the pictures it does so on."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsmagic.errors import EncodeError, OptionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One model on one size: everything that the three subjects have in common."""
+
+    model: str
+    """Name of the registry, auto, or the path of a model file."""
+    size: tuple[int, int]
+    """(width, height) of the input in pixels."""
+    scale: int
+    backend: str
+    """Resolved: never auto."""
+    precision: str
+    """Resolved: never auto."""
+
+    @property
+    def output(self) -> tuple[int, int]:
+        """(width, height) of the output in pixels."""
+        return self.size[0] * self.scale, self.size[1] * self.scale
+
+    def __str__(self) -> str:
+        model = Path(self.model).name
+        sizes = "{}x{} to {}x{}".format(*self.size, *self.output)
+        return f"{model}, {sizes}, {self.backend}, {self.precision}"
+
+
+def cases(
+    *, model: str, sizes: Sequence[tuple[int, int]], scale: int, backend: str, precisions: Sequence[str]
+) -> tuple[list[Case], list[str]]:
+    """Work out what is to be measured.
+
+    Args:
+        model: name or path.
+        sizes: (width, height) of the input.
+        scale: output size over input size.
+        backend: name, or auto.
+        precisions: names; empty for every one that the backend computes in natively and the model tolerates.
+
+    Returns:
+        The cases, and a sentence for each precision that was asked for and is left out.
+
+    Raises:
+        OptionError, BackendError, ModelError: as ``upscale`` raises them.
+    """
+    from vsmagic.backends import select
+    from vsmagic.models import registry
+
+    chosen = select.choose(backend)
+    found = registry.resolve(model, factor=scale)
+    if found.scale != scale:
+        raise OptionError(
+            f"--scale is {scale}, but model {model} enlarges by {found.scale}; give --scale {found.scale}."
+        )
+    tolerated = [precision for precision in found.spec.precisions if precision in chosen.precisions] or ["f32"]
+    wanted = list(precisions) or tolerated
+    native = [precision for precision in wanted if precision in chosen.precisions]
+    left_out = [
+        f"{precision}: backend {chosen.name} has none on this machine"
+        for precision in wanted
+        if precision not in native
+    ]
+    made = [
+        Case(
+            model=found.name if model == "auto" else model, size=size, scale=scale, backend=chosen.name, precision=name
+        )
+        for size in sizes
+        for name in native
+    ]
+    return made, left_out
+
+
+def make_clip(path: Path, size: tuple[int, int], frames: int, source: Path | None) -> None:
+    """Write a clip of real pixels: of a video, looped and resized, or of a moving test picture with noise.
+
+    Constant pictures flatter a processor, and values near zero can slow it down a hundredfold.
+
+    Args:
+        path: the file to make.
+        size: (width, height) in pixels.
+        frames: how many.
+        source: the video; None for the test picture.
+
+    Raises:
+        EncodeError: ffmpeg fails.
+    """
+    from vsmagic.encode.ffmpeg import find_ffmpeg
+
+    width, height = size
+    if source is None:
+        taken = ["-f", "lavfi", "-i", f"testsrc2=size={width}x{height}:rate=25,noise=alls=12:allf=t"]
+    else:
+        taken = ["-stream_loop", "-1", "-i", str(source), "-map", "0:v:0", "-vf", f"scale={width}:{height},setsar=1"]
+    command = [str(find_ffmpeg().program), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *taken]
+    command += ["-frames:v", str(frames), "-an", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast"]
+    command += ["-crf", "18", "-colorspace", "bt709", "-color_range", "tv", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        words = done.stderr.strip().splitlines()
+        raise EncodeError(f"bench: ffmpeg cannot make the clip to measure on: {words[-1] if words else 'no message'}.")

@@ -1,0 +1,111 @@
+"""The three things that are measured: bare plugin, whole graph, whole command. Each is a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsmagic.bench.case import Case
+from vsmagic.encode.vspipe import find_vspipe, script
+from vsmagic.errors import EncodeError
+
+_RESULT = re.compile(r"Output (\d+) frames in ([\d.]+) seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One measured run."""
+
+    frames: int
+    seconds: float
+    peak: int
+    """Bytes of memory at the peak, of the largest process."""
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self.frames / self.seconds
+
+
+@dataclass(frozen=True)
+class _Ended:
+    words: str
+    elapsed: float
+    peak: int
+
+
+def plugin(case: Case, clip: Path, frames: int) -> Run:
+    """Run the plugin alone; building the network is not counted."""
+    return _vspipe(Path(__file__).with_name("bare.vpy"), case, clip, frames)
+
+
+def graph(case: Case, clip: Path, frames: int) -> Run:
+    """Run encode.vpy, which decodes, converts, enlarges and converts back; building the graph is not counted."""
+    return _vspipe(script(), case, clip, frames)
+
+
+def command(case: Case, clip: Path, frames: int) -> Run:
+    """Run ``vsmagic enhance`` into the null device, from its start to its end: everything counts."""
+    start = "from vsmagic.cli.main import main; main()"
+    line = [sys.executable, "-P", "-c", start, "enhance", str(clip), os.devnull, "--quiet"]
+    line += ["--model", case.model, "--scale", str(case.scale), "--backend", case.backend]
+    ended = _run([*line, "--precision", case.precision], os.environ)
+    return Run(frames=frames, seconds=ended.elapsed, peak=ended.peak)
+
+
+SUBJECTS: Mapping[str, Callable[[Case, Path, int], Run]] = {"plugin": plugin, "graph": graph, "enhance": command}
+
+
+def _vspipe(program: Path, case: Case, clip: Path, frames: int) -> Run:
+    vspipe = find_vspipe()
+    arguments = {
+        "source": str(clip),
+        "model": case.model,
+        "scale": str(case.scale),
+        "backend": case.backend,
+        "precision": case.precision,
+    }
+    line = [str(vspipe.program), "--end", str(frames - 1)]
+    for key, value in arguments.items():
+        line += ["--arg", f"{key}={value}"]
+    ended = _run([*line, str(program), "--"], vspipe.environ())
+    found = _RESULT.search(ended.words)
+    if found is None:
+        raise EncodeError(f"bench: vspipe ended without its result; its last words: {_last(ended.words)}")
+    return Run(frames=int(found[1]), seconds=float(found[2]), peak=ended.peak)
+
+
+def _run(line: Sequence[str], environment: Mapping[str, str]) -> _Ended:
+    """Run a program to its end.
+
+    Raises:
+        EncodeError: it fails; carries its last words.
+    """
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")]))
+    began = time.monotonic()
+    with subprocess.Popen(
+        line,
+        env={**environment, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as running:
+        assert running.stderr is not None  # noqa: S101 - it was asked for
+        words = running.stderr.read()
+        _, status, usage = os.wait4(running.pid, 0)
+        elapsed = time.monotonic() - began
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise EncodeError(f"bench: {Path(line[0]).name} failed: {_last(words)}")
+    return _Ended(words=words, elapsed=elapsed, peak=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+def _last(words: str) -> str:
+    lines = [line for line in words.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
