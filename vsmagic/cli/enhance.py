@@ -12,6 +12,10 @@ from vsmagic.cli.main import log_to_stderr
 from vsmagic.errors import OptionError
 
 _DAMAGED = 9
+_CHAIN_FLAGS = (
+    "keyframes", "easing", "fit", "scale", "size", "target", "model", "backend", "precision", "tile", "start", "end",
+    "strict",
+)  # fmt: skip
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
@@ -95,22 +99,7 @@ def enhance(
 def _chain(flags: dict[str, Any]) -> str:
     from vsmagic import chain as chains
 
-    names = (
-        "keyframes",
-        "easing",
-        "fit",
-        "scale",
-        "size",
-        "target",
-        "model",
-        "backend",
-        "precision",
-        "tile",
-        "start",
-        "end",
-        "strict",
-    )
-    given = {name: flags[name] for name in names if flags[name] not in {None, False}}
+    given = {name: flags[name] for name in _CHAIN_FLAGS if flags[name] is not None and flags[name] is not False}
     if flags["chain_file"] is not None:
         if given:
             raise OptionError(

@@ -58,14 +58,14 @@ class _Lazy(click.Group):
 @click.option("--debug", is_flag=True, help="Show tracebacks, the commands that are run and what they say.")
 @click.version_option(__version__, "-V", "--version", message="vsmagic %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, *, debug: bool) -> None:  # noqa: D301 - click reads the backspace
+def cli(ctx: click.Context, *, debug: bool) -> None:
     """Make any video better.
 
     \b
       vsmagic enhance old.avi better.mp4
       vsmagic enhance clip.mp4 clip.mkv --keyframes zoom.json --scale 2
       vsmagic info clip.mp4
-    """
+    """  # noqa: D301 - click wants the backspace
     ctx.obj = debug
     log_to_stderr(debug=debug)
 

@@ -1,7 +1,9 @@
 """Child processes that never outlive the job, and the words they say on stderr."""
 
+import logging
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import threading
@@ -10,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
+
+log = logging.getLogger(__name__)
 
 _KEPT_LINES = 40
 
@@ -96,6 +100,7 @@ class Children:
         heard: Callable[[str], None] | None = None,
     ) -> Child:
         """Start a child; ``heard`` is called with each line it says, from another thread."""
+        log.debug("running: %s", shlex.join(command))
         child = Child(command, environment=environment, stdin=stdin, stdout=stdout, heard=heard, ended=self._ended)
         self._children.append(child)
         return child

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vsmagic.errors import OptionError
 
@@ -100,8 +101,8 @@ class Container:
     """Subtitle codec that other text subtitles are turned into."""
     attachments: bool
     """Fonts and other files fit."""
-    covers: bool
-    """Cover pictures fit."""
+    covers: Literal["track", "attachment"] | None
+    """How a cover picture is stored; None: not at all."""
     options: tuple[str, ...] = ()
     """Muxer options that always apply."""
 
@@ -120,7 +121,7 @@ _MP4 = Container(
     subtitles=frozenset({"mov_text", "dvd_subtitle"}),
     text="mov_text",
     attachments=False,
-    covers=True,
+    covers="track",
 )
 _MOV = Container(
     name="QuickTime",
@@ -131,7 +132,7 @@ _MOV = Container(
     subtitles=frozenset({"mov_text"}),
     text="mov_text",
     attachments=False,
-    covers=True,
+    covers="track",
     # Without it the muxer drops every tag it has no four-letter code for.
     options=("-movflags", "use_metadata_tags"),
 )
@@ -146,7 +147,7 @@ _MATROSKA = Container(
     ),
     text="subrip",
     attachments=True,
-    covers=True,
+    covers="attachment",
 )
 _WEBM = Container(
     name="WebM",
@@ -157,7 +158,7 @@ _WEBM = Container(
     subtitles=frozenset({"webvtt"}),
     text="webvtt",
     attachments=False,
-    covers=False,
+    covers=None,
 )
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MATROSKA, ".webm": _WEBM}
 

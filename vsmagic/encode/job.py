@@ -280,6 +280,7 @@ def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original
     assert prepared.container is not None and prepared.codec is not None  # noqa: S101, PT018 - told by the caller
     words = ""
     options = container_options(prepared.container, prepared.codec, frames)
+    options += mux.attach_covers(original, output.parent)
     for carried in mux.fallbacks(original.carried, prepared.container):
         attempt = replace(original, carried=carried)
         command = mux.mux_command(prepared.ffmpeg, picture, attempt, prepared.container, output, options=options)

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 # What describes the former file and not the film.
 _STALE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_COVERS = {"mjpeg": "image/jpeg", "png": "image/png"}
 _AAC_BITS_A_CHANNEL = 96_000
 _OPUS_RATE = 48_000
 
@@ -24,7 +25,7 @@ class Carried:
     """What becomes of one track of the input that is not the enhanced one."""
 
     track: Track
-    action: Literal["copy", "convert", "leave"]
+    action: Literal["copy", "convert", "attach", "leave"]
     encoder: str = "copy"
     reason: str | None = None
     """Why it is not simply copied; None when it is, and for data tracks, which are told of together."""
@@ -61,8 +62,8 @@ class Original:
 
     @property
     def kept(self) -> list[Carried]:
-        """The tracks that are in the output."""
-        return [one for one in self.carried if one.action != "leave"]
+        """The tracks that are tracks of the output too."""
+        return [one for one in self.carried if one.action in {"copy", "convert"}]
 
 
 def plan(media: Media, video: VideoTrack, container: Container) -> tuple[Carried, ...]:
@@ -71,13 +72,14 @@ def plan(media: Media, video: VideoTrack, container: Container) -> tuple[Carried
 
 
 def _decide(track: Track, container: Container) -> Carried:
-    fits = {"attachment": container.attachments, "cover": container.covers}
     if track.kind == "audio":
         return _decide_audio(track, container)
     if track.kind == "subtitle":
         return _decide_subtitle(track, container)
-    if fits.get(track.kind, False):
+    if track.kind == "attachment" and container.attachments:
         return Carried(track=track, action="copy")
+    if track.kind == "cover" and container.covers and track.codec in _COVERS:
+        return Carried(track=track, action="attach" if container.covers == "attachment" else "copy")
     reasons = {
         "video": "only one video track is enhanced (see --track)",
         # Only the container they come from takes them, if any.
@@ -173,6 +175,29 @@ def mux_command(
         *options,
         *("-f", container.muxer, str(output)),
     ]
+
+
+def attach_covers(original: Original, folder: Path) -> list[str]:
+    """Write cover pictures out as files, and return the options that attach them.
+
+    ffmpeg's Matroska muxer would make a video track of a copied cover.
+    """
+    import av
+
+    options: list[str] = []
+    number = sum(one.track.kind == "attachment" for one in original.kept)
+    for one in original.carried:
+        if one.action != "attach":
+            continue
+        mime = _COVERS[one.track.codec]
+        name = one.track.metadata.get("filename") or f"cover.{mime.rpartition('/')[2]}"
+        file = folder / f"cover{one.track.stream}"
+        with av.open(f"file:{original.media.path}") as container:
+            file.write_bytes(bytes(next(container.demux(container.streams[one.track.stream]))))
+        options += ["-attach", str(file)]
+        options += [f"-metadata:s:t:{number}", f"mimetype={mime}", f"-metadata:s:t:{number}", f"filename={name}"]
+        number += 1
+    return options
 
 
 def lead_options(span: Span) -> list[str]:

@@ -15,7 +15,7 @@ class Stopped(BaseException):
     """A signal asked for the end; like KeyboardInterrupt, no error, so nothing catches it by accident."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")
         self.exit_code = 128 + number
 
 
