@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    import vapoursynth as vs
 
 # The same examples every time, and no deadline: how fast a machine is does not make a law false.
 hypothesis.settings.register_profile("laws", max_examples=50, deadline=None, derandomize=True, database=None)
@@ -31,3 +35,19 @@ def data() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the suite out of the user's cache, and let it start cold."""
     os.environ["VSMAGIC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def picture_clip() -> "vs.VideoNode":
+    """Four frames of 64x48 4:2:0 at 10 fps, BT.601 limited: smooth, coloured, moving."""
+    import numpy as np
+    import vapoursynth as vs
+
+    from frames import clip_of
+
+    y, x = np.mgrid[0:48, 0:64]
+    planes = [
+        [128 + 80 * np.sin(x / 5 + n) * np.cos(y / 7), 128 + x[:24, :32], 100 + y[:24, :32] + 5 * n] for n in range(4)
+    ]
+    clip = clip_of([[np.rint(p).astype(np.uint8) for p in frame] for frame in planes], vs.YUV420P8, fps=(10, 1))
+    return clip.std.SetFrameProps(_Matrix=6, _Range=vs.RANGE_LIMITED, _ChromaLocation=vs.CHROMA_LEFT)

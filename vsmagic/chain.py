@@ -95,7 +95,7 @@ def parse(text: str, *, folder: Path, name: str = "chain") -> Chain:
     """
     try:
         data = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ChainError(f"{name}: not valid JSON: {error}.") from error
     return _convert(data, folder, name)
 
@@ -166,7 +166,7 @@ def from_flags(
         steps.append({"filter": "dezoom", "keyframes": keyframes, "easing": easing, "fit": fit})
     elif easing is not None:
         raise OptionError(f"easing is {easing!r} without keyframes; give keyframes too, or leave it out.")
-    if scale != 1 or keyframes is not None or model not in (None, "auto"):
+    if scale != 1 or size is not None or target is not None or keyframes is not None or model not in (None, "auto"):
         steps.append({"filter": "upscale", "model": model, "scale": scale, "size": size, "target": target, "fit": fit,
                       "backend": backend, "precision": precision, "tile": tile, "strict": strict or None})  # fmt: skip
     if start is not None or end is not None:

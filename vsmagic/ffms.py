@@ -10,6 +10,7 @@ import vapoursynth as vs
 
 from vsmagic import media
 from vsmagic.errors import SetupError, SourceError, reason
+from vsmagic.files import cache_folder
 from vsmagic.loaded import Loaded
 from vsmagic.settings import settings
 
@@ -39,8 +40,7 @@ def load(path: Path, track: int) -> Loaded:
     tracks = media.probe(path).video
     if track >= len(tracks):
         raise SourceError(f"{path}: has no video track {track}; expected a number below {len(tracks)}.")
-    index = settings().indexes
-    index.mkdir(parents=True, exist_ok=True)
+    index = cache_folder(settings().indexes)
     loader = _by_plugin if hasattr(vs.core, "ffms2") else _by_bindings
     loaded = loader(path, tracks[track], index / f"{path.name}-{path.stat().st_mtime_ns:x}.ffindex")
     aspect = tracks[track].pixel_aspect

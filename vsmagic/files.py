@@ -7,6 +7,21 @@ from pathlib import Path
 from vsmagic.errors import OutputError
 
 
+def cache_folder(path: Path) -> Path:
+    """Return a folder of the cache, made where it was missing.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the cache folder cannot be made ({error.strerror}). Set VSMAGIC_CACHE to one that can be written."
+        ) from error
+    return path
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name in the same folder, flush it to disk, then give it its name.
 

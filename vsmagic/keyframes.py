@@ -260,15 +260,16 @@ def _checked(value: object, field: str, where: str) -> int | float | Fraction:
         raise KeyframeError(f"{where}: field {field!r} is {value!r}; expected a number.")
     if isinstance(value, float) and not math.isfinite(value):
         raise KeyframeError(f"{where}: field {field!r} is {value}; expected a finite number.")
-    if abs(value) > _LARGEST:
+    if not -_LARGEST <= value <= _LARGEST:
         raise KeyframeError(f"{where}: field {field!r} is too large; expected a number up to {_LARGEST}.")
     return value
 
 
 def _check_rect(rect: Rect, where: str) -> None:
-    for field, value in zip(_NUMBERS, rect.values(), strict=True):
-        if _checked(value, field, where) <= 0 and field in ("width", "height"):
-            raise KeyframeError(f"{where}: field {field!r} is {value:g}; expected a size above 0.")
+    for field in _NUMBERS:
+        value = _checked(getattr(rect, field), field, where)
+        if value <= 0 and field in ("width", "height"):
+            raise KeyframeError(f"{where}: field {field!r} is {float(value):g}; expected a size above 0.")
 
 
 def _seconds(entry: Mapping[str, object], where: str) -> Fraction:

@@ -7,9 +7,12 @@ VSMAGIC_CACHE       folder for indexes, models and engines               the use
 VSMAGIC_FFMPEG      path of the ffmpeg to run                            the one imageio-ffmpeg carries
 VSMAGIC_MEMORY      memory a model may take, all streams, in MiB         768
 =================== ==================================================== ==============================
+
+An empty variable counts as absent.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,18 +48,18 @@ def settings() -> Settings:
         OptionError: VSMAGIC_MEMORY is not a positive whole number.
     """
     cache = os.environ.get("VSMAGIC_CACHE")
-    if cache is None:
+    if not cache:
         from platformdirs import user_cache_dir
 
         cache = user_cache_dir("vsmagic", appauthor=False)
     return Settings(
         cache=Path(cache),
         ffmpeg=os.environ.get("VSMAGIC_FFMPEG") or None,
-        memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY", "768")),
+        memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY") or "768"),
     )
 
 
 def _memory_bytes(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not re.fullmatch("0*[1-9][0-9]{0,11}", text, re.ASCII):
         raise OptionError(f"VSMAGIC_MEMORY is {text!r}; expected a positive whole number of MiB, such as 512.")
     return int(text) * 2**20

@@ -1,0 +1,164 @@
+"""A chain is data: it survives every form, and applying it is calling the filters."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import vapoursynth as vs
+
+import vsmagic
+from vsmagic import ChainError, OptionError, VsmagicError, chain
+from vsmagic.chain import Chain, DezoomStep, TrimStep, UpscaleStep
+
+KEYS = [{"time": 0, "x": 0, "y": 0, "width": 32, "height": 24}, {"time": 1, "x": 8, "y": 8, "width": 32, "height": 24}]
+CHAINS = [
+    Chain(),
+    Chain((TrimStep(start=0.1, end=0.5),)),
+    Chain((DezoomStep(keyframes=KEYS, easing="smooth", size=(64, 48), fit="cover"), UpscaleStep(size="128x96"))),
+    Chain((UpscaleStep(scale=1.5, tile=(64, 32), precision="f32", streams=2, strict=True), TrimStep(end=1.0))),
+    Chain((DezoomStep(keyframes="/a/zoom.json"), UpscaleStep(target="auto", model="/b/model.onnx", backend="ort"))),
+]
+
+
+@pytest.mark.parametrize("steps", CHAINS, ids=lambda c: "-".join(type(s).__name__[:-4] for s in c.steps) or "empty")
+def test_json_gives_the_same_chain_back(steps: Chain, tmp_path: Path) -> None:
+    text = chain.to_json(steps)
+    assert "\n" not in text
+    assert chain.parse(text, folder=tmp_path) == steps
+
+
+def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
+    toml, json_file = tmp_path / "a.TOML", tmp_path / "a.json"
+    toml.write_text(
+        '[[steps]]\nfilter = "dezoom"\nkeyframes = "zoom.json"\n\n'
+        '[[steps]]\nfilter = "upscale"\nmodel = "nets/a.onnx"\nsize = [1280, 720]\n'
+    )
+    json_file.write_text(
+        '[{"filter": "dezoom", "keyframes": "zoom.json"}, '
+        '{"filter": "upscale", "model": "nets/a.onnx", "size": [1280, 720]}]'
+    )
+    loaded = chain.load(toml)
+    assert loaded == chain.load(json_file)
+    assert loaded.steps[0].keyframes == str(tmp_path / "zoom.json")
+    assert loaded.steps[1].model == str(tmp_path / "nets" / "a.onnx")
+
+
+def test_absolute_paths_and_names_stay(tmp_path: Path) -> None:
+    text = '[{"filter": "dezoom", "keyframes": "/z/zoom.json"}, {"filter": "upscale", "model": "magic-x2"}]'
+    steps = chain.parse(text, folder=tmp_path).steps
+    assert (steps[0].keyframes, steps[1].model) == ("/z/zoom.json", "magic-x2")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"filter": "sharpen"}]', "step 0: .*sharpen.*The filters are dezoom, upscale and trim"),
+        ('[{"filter": "trim"}, {"filter": "upscale", "scael": 2}]', "step 1: .*scael"),
+        ('[{"scale": 2}]', "step 0: .*filter"),
+        ('[{"filter": "upscale", "scale": "2"}]', r"step 0: .*\$.scale"),
+        ('[{"filter": "upscale", "fit": "zoom"}]', r"step 0: .*\$.fit"),
+        ('[{"filter": "dezoom"}]', "step 0: .*keyframes"),
+        ("[3]", "step 0: "),
+        ('{"filter": "trim"}', "expected a list of steps"),
+        ("null", "expected a list of steps"),
+        ("[", "not valid JSON"),
+        ("", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_malformed_chains_are_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ChainError, match=message) as caught:
+        chain.parse(text, folder=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"steps = 3", "expected a list"),
+        (b"[[step]]\nfilter = 'trim'", "expected one list named 'steps'; got step"),
+        (b"", "got nothing"),
+        (b"[[steps]", "not valid TOML"),
+        (b"\xff\xff", "not a text file"),
+    ],
+)
+def test_malformed_toml_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "chain.toml"
+    file.write_bytes(content)
+    with pytest.raises(ChainError, match=message) as caught:
+        chain.load(file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_a_chain_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ChainError, match="cannot be read"):
+        chain.load(tmp_path / name)
+
+
+def test_scale_one_changes_nothing() -> None:
+    assert chain.from_flags(scale=1) == Chain()
+    assert chain.from_flags(scale=1, model="auto") == Chain()
+
+
+def test_no_flags_enlarge_to_the_usual_size() -> None:
+    assert chain.from_flags() == Chain((UpscaleStep(),))
+
+
+def test_flags_become_steps_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = chain.from_flags(keyframes="zoom.json", easing="hold", scale=1, start=1.5, end=3.0, fit="cover")
+    assert [type(step) for step in made.steps] == [DezoomStep, UpscaleStep, TrimStep]
+    assert made.steps[0] == DezoomStep(keyframes=str(tmp_path / "zoom.json"), easing="hold", fit="cover")
+    assert made.steps[2] == TrimStep(start=1.5, end=3.0)
+
+
+def test_flags_that_nothing_uses_are_refused() -> None:
+    with pytest.raises(OptionError, match="without keyframes"):
+        chain.from_flags(easing="smooth")
+
+
+@pytest.mark.parametrize("other", [{"size": "64x48"}, {"target": "auto"}])
+def test_scale_one_beside_another_size_is_refused(other: dict[str, str]) -> None:
+    """It was taken for 'change nothing', and the size was dropped in silence."""
+    clip = vs.core.std.BlankClip(format=vs.YUV420P8, width=64, height=48, length=1)
+    with pytest.raises(OptionError, match="scale and "):
+        chain.apply(chain.from_flags(scale=1, **other), clip)
+
+
+@pytest.mark.parametrize("step", [UpscaleStep(scale=math.nan), UpscaleStep(scale=math.inf), TrimStep(start=math.nan)])
+def test_numbers_that_are_none_are_refused(step: chain.Step) -> None:
+    clip = vs.core.std.BlankClip(format=vs.YUV420P8, width=64, height=48, length=1)
+    with pytest.raises(VsmagicError):
+        chain.apply(Chain((step,)), clip)
+
+
+def frames(clip: vs.VideoNode) -> list[bytes]:
+    return [b"".join(bytes(plane) for plane in frame) for frame in clip.frames(close=True)]
+
+
+def test_applying_is_calling_the_filters(picture_clip: vs.VideoNode) -> None:
+    steps = Chain((DezoomStep(keyframes=KEYS, easing="smooth"), UpscaleStep(scale=2), TrimStep(start=0.1)))
+    by_hand = vsmagic.dezoom(picture_clip, keyframes=KEYS, easing="smooth")
+    by_hand = vsmagic.trim(vsmagic.upscale(by_hand, scale=2), start=0.1)
+    applied = chain.apply(chain.parse(chain.to_json(steps), folder=Path.cwd()), picture_clip)
+    assert (applied.width, applied.height, applied.num_frames) == (64, 48, by_hand.num_frames)
+    assert frames(applied) == frames(by_hand)
+
+
+def test_the_steps_have_the_filters_options() -> None:
+    """A filter's new option that its step lacks could not be reached from a chain."""
+    import inspect
+
+    for step, function in ((DezoomStep, vsmagic.dezoom), (UpscaleStep, vsmagic.upscale), (TrimStep, vsmagic.trim)):
+        options = dict(inspect.signature(function).parameters)
+        options.pop("clip")
+        assert set(step.__struct_fields__) == set(options)
+        required = {name for name, option in options.items() if option.default is option.empty}
+        given = {"keyframes": KEYS} if required else {}
+        made = step(**given)
+        assert required == set(given)
+        for name in set(options) - required:
+            assert getattr(made, name) == options[name].default
+    assert json.loads(chain.to_json(Chain((UpscaleStep(),)))) == [{"filter": "upscale"}]

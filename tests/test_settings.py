@@ -1,0 +1,58 @@
+"""The environment: what it sets, and what it may not."""
+
+from pathlib import Path
+
+import pytest
+
+from vsmagic import OptionError, OutputError
+from vsmagic.files import cache_folder, write_atomically
+from vsmagic.settings import settings
+
+
+@pytest.mark.parametrize("text", ["0", "000", "-1", "1.5", "many", " ", "٣", "1" * 5000, "0x10"])
+def test_memory_must_be_a_positive_whole_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSMAGIC_MEMORY", text)
+    with pytest.raises(OptionError, match=r"VSMAGIC_MEMORY is .*; expected a positive whole number of MiB"):
+        settings()
+
+
+def test_values_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VSMAGIC_MEMORY", "64")
+    monkeypatch.setenv("VSMAGIC_CACHE", str(tmp_path))
+    monkeypatch.setenv("VSMAGIC_FFMPEG", "/opt/ffmpeg")
+    found = settings()
+    assert (found.memory, found.cache, found.ffmpeg) == (64 * 2**20, tmp_path, "/opt/ffmpeg")
+    assert found.indexes.parent == found.models.parent == tmp_path
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty cache path would be the current folder."""
+    names = ("VSMAGIC_CACHE", "VSMAGIC_MEMORY", "VSMAGIC_FFMPEG")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    absent = settings()
+    for name in names:
+        monkeypatch.setenv(name, "")
+    assert settings() == absent
+    assert absent.cache.is_absolute()
+
+
+def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "er" / "file"
+    write_atomically(target, b"first")
+    write_atomically(target, b"second")
+    assert target.read_bytes() == b"second"
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomically(tmp_path / "taken", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_cache_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Set VSMAGIC_CACHE"):
+        cache_folder(tmp_path / "file" / "indexes")
