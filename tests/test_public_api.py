@@ -29,6 +29,18 @@ def test_every_error_is_offered() -> None:
         assert f"{name} " in (errors.__doc__ or "")
 
 
+@pytest.mark.parametrize("home", sorted(set(vsmagic._HOME_OF.values())))
+def test_importing_a_submodule_hides_no_public_name(home: str) -> None:
+    """``import vsmagic.source`` made ``vsmagic.source(...)`` a call of a module."""
+    code = (
+        f"import vsmagic, vsmagic.{home}\nfrom vsmagic.{home} import {home.rsplit('.', maxsplit=1)[-1]} as _\n"
+        if home.rsplit(".", maxsplit=1)[-1] in vsmagic.__all__
+        else f"import vsmagic, vsmagic.{home}\n"
+    )
+    code += "import types\nassert not any(isinstance(getattr(vsmagic, n), types.ModuleType) for n in vsmagic.__all__)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="denoise"):
         vsmagic.denoise  # noqa: B018
