@@ -1,6 +1,7 @@
 """``vsmagic enhance``: flags in, a finished file out."""
 
 import logging
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,21 @@ class _Time(click.ParamType[float]):
         return float(int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds))
 
 
+class _Number(click.ParamType[float]):
+    """A number that is one: JSON has no words for the others."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number; expected one such as 2 or 1.5", param, ctx)
+        return number
+
+
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
@@ -44,7 +60,9 @@ class _Time(click.ParamType[float]):
     help="How the crop moves between keyframes (default: linear).",
 )
 @click.option("--fit", type=click.Choice(["contain", "cover", "stretch"]), help="When the crop's aspect changes.")
-@click.option("--scale", type=float, metavar="N", help="Output size over input size; 1 leaves the picture as it is.")
+@click.option(
+    "--scale", type=_Number(), metavar="N", help="Output size over input size; 1 leaves the picture as it is."
+)
 @click.option("--size", metavar="WxH", help="Output size in pixels.")
 @click.option(
     "--target", type=click.Choice(["auto"]), help="Fit 3840x2160 or 1080x1920 (default without size or scale)."
@@ -60,7 +78,7 @@ class _Time(click.ParamType[float]):
 )
 @click.option("--strict", is_flag=True, help="An error instead of any fallback.")
 @click.option("--codec", metavar="NAME", help="h264, h265, av1 or ffv1 (default: h264, h265 above 8 bits).")
-@click.option("--crf", type=float, metavar="N", help="Quality, lower is better; each codec has its own scale.")
+@click.option("--crf", type=_Number(), metavar="N", help="Quality, lower is better; each codec has its own scale.")
 @click.option("--preset", metavar="NAME", help="Speed against size, in the encoder's own words.")
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)

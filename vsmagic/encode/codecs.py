@@ -66,7 +66,7 @@ CODECS = {
             name="ffv1",
             encoder="ffv1",
             formats={
-                "gray": (8, 9, 10, 12, 14, 16),
+                "gray": (8, 9, 10, 12, 16),  # YUV4MPEG2 has no word for gray of 14 bits
                 "420": (8, 9, 10, 12, 14, 16),
                 "422": (8, 9, 10, 12, 14, 16),
                 "444": (8, 9, 10, 12, 14, 16),

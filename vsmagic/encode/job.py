@@ -254,10 +254,8 @@ def _loss(prepared: Prepared, piped: pipeline.Piped, frames: Timeline) -> str | 
             f"{prepared.job.source.name} is damaged: decoding failed after frame {frames.frames} of "
             f"{description.frames} ({piped.damage})"
         )
-    missing = verify.shortfall(prepared.video, description) if description.whole else None
-    if missing is None:
-        return None
-    return f"{prepared.job.source.name} is damaged: the last {float(missing):.3f} s of its video are not there"
+    words = verify.shortfall(prepared.media, prepared.video, description) if description.whole else None
+    return None if words is None else f"{prepared.job.source.name} is damaged: {words}"
 
 
 def _finish(prepared: Prepared, description: Description, frames: Timeline, original: Original, folder: Path) -> Path:
@@ -292,7 +290,7 @@ def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original
         pipeline.raise_if_full(ffmpeg)
         words = pipeline.last_words(ffmpeg)
         log.debug("ffmpeg refused: %s", words)
-    raise EncodeError(f"ffmpeg could not write the finished file: {words}")
+    raise EncodeError(f"ffmpeg could not write the finished file: {words}.")
 
 
 def container_options(container: Container, codec: Codec, frames: Timeline | None) -> list[str]:

@@ -22,6 +22,7 @@ _FRAME = re.compile(r"Frame: (\d+)/(\d+)")
 _INDEXING = re.compile(r"index progress (\d+%)")
 # A frame that the source could not decode, told by BestSource or FFMS2 themselves.
 _DAMAGE = re.compile(r"Failed to retrieve frame (\d+) with error: ((?:VideoSource|ffms2|FFVideoSource)\b.*)")
+_CHATTER = re.compile(r"Frame: |Output |Script evaluation|Information: |Warning: |vsmagic: ")
 _FULL = "No space left on device"
 
 
@@ -121,7 +122,7 @@ def _await_description(reading: int, vspipe: Child, description: Path) -> Descri
         return found
     if isinstance(found, descriptions.Refusal):
         raise _error(found)
-    raise EncodeError(f"vspipe failed before the first frame: {last_words(vspipe)}")
+    raise EncodeError(f"vspipe failed before the first frame: {last_words(vspipe)}.")
 
 
 def _error(refusal: descriptions.Refusal) -> VsmagicError:
@@ -151,7 +152,7 @@ def _broken_pipe(vspipe: Child) -> bool:
 def _damage(vspipe: Child) -> str:
     found = next(filter(None, map(_DAMAGE.search, vspipe.lines)), None)
     if found is None:
-        raise EncodeError(f"vspipe failed: {last_words(vspipe)}")
+        raise EncodeError(f"vspipe failed: {last_words(vspipe)}.")
     if found[1] == "0":
         raise SourceError(f"no frame of the video can be decoded ({found[2]}); get the file again.")
     return found[2].partition(". ")[0].rstrip(".")
@@ -159,7 +160,7 @@ def _damage(vspipe: Child) -> str:
 
 def _encoder_error(ffmpeg: Child) -> VsmagicError:
     raise_if_full(ffmpeg)
-    return EncodeError(f"ffmpeg failed: {last_words(ffmpeg)}")
+    return EncodeError(f"ffmpeg failed: {last_words(ffmpeg)}.")
 
 
 def raise_if_full(child: Child) -> None:
@@ -169,9 +170,9 @@ def raise_if_full(child: Child) -> None:
 
 
 def last_words(child: Child, count: int = 3) -> str:
-    """Return the last lines a child said that tell something, or how it ended."""
-    told = [line for line in child.lines if not _FRAME.search(line) and not line.startswith("Output ")]
-    if told:
-        return " / ".join(told[-count:])
+    """Return how a child ended, or the last lines it said that tell something; without a full stop."""
     code = child.code
-    return f"signal {-code} ended it" if code is not None and code < 0 else f"it ended with code {code}"
+    if code is not None and code < 0:
+        return f"{signal.Signals(-code).name} ended it"
+    told = [line for line in child.lines if not _CHATTER.match(line)]
+    return " / ".join(told[-count:]).rstrip(".") if told else f"it ended with code {code} and said nothing"

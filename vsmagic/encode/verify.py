@@ -9,7 +9,7 @@ from pathlib import Path
 from vsmagic.encode.description import Description
 from vsmagic.encode.timecodes import Timeline
 from vsmagic.errors import OutputError
-from vsmagic.media import VideoTrack
+from vsmagic.media import Media, VideoTrack
 
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 # A container's claim may be off by a little without a frame being lost.
@@ -74,19 +74,31 @@ def check(path: Path, timeline: Timeline, *, audio: int) -> Seen:
     return seen
 
 
-def shortfall(track: VideoTrack, description: Description) -> Fraction | None:
-    """Return how many seconds of the video its container claims were not there to decode; None for none.
+def shortfall(media: Media, track: VideoTrack, description: Description) -> str | None:
+    """Say what of the video its container promises was not there to decode; None when all of it was.
 
-    A damaged file may end early without any decoder complaining.
+    A damaged file may lose frames, or end early, without the source filter complaining.
     """
+    if track.frames is not None:
+        if track.frames <= description.source_frames:
+            return None
+        playable = _playable(media, track)
+        missing = playable - description.source_frames
+        return f"{missing} of {playable} frames could not be decoded" if missing > 0 else None
     claimed = track.duration or _tagged_duration(track.metadata)
-    if claimed is None or not description.source_frames:
-        return None
     found = Fraction(*description.source_duration)
-    if track.frames is not None and description.source_frames >= track.frames:
+    if claimed is None or claimed - found < _SLACK_FRAMES * found / description.source_frames:
         return None
-    missing = claimed - found
-    return missing if missing >= _SLACK_FRAMES * found / description.source_frames else None
+    return f"it ends after {float(found):.3f} s of {float(claimed):.3f}"
+
+
+def _playable(media: Media, track: VideoTrack) -> int:
+    """Count the packets that the container's edit list does not cut away."""
+    import av
+
+    with av.open(f"file:{media.path}") as file:
+        packets = file.demux(file.streams[track.stream])
+        return sum(packet.size > 0 and not packet.is_discard for packet in packets)
 
 
 def _tagged_duration(metadata: Mapping[str, str]) -> Fraction | None:
