@@ -227,7 +227,7 @@ def shell_commands(prepared: Prepared) -> tuple[str, str]:
         *mux.original_options(original),
         *video_options(prepared.codec, prepared.quality, description),
         *container_options(prepared.container, prepared.codec, None),
-        *("-f", prepared.container.muxer, str(prepared.job.output)),
+        *("-f", prepared.container.muxer, f"file:{prepared.job.output}"),
     ]
     mux.tell(original.carried)
     return graph, shlex.join(encoder)

@@ -29,10 +29,8 @@ class Vspipe:
 
     def environ(self) -> dict[str, str]:
         """Return the whole environment for the child, made from this process's own."""
-        # PYTHONHOME would lead it to another Python.
-        kept = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
         path = os.pathsep.join([str(self.programs), os.environ.get("PATH", os.defpath)])
-        return {**kept, "XDG_CONFIG_HOME": str(self.configuration), "PATH": path}
+        return {**_environ(), "XDG_CONFIG_HOME": str(self.configuration), "PATH": path}
 
     def shell(self, line: Sequence[str]) -> str:
         """Return a command of this program, with its environment, as a POSIX shell reads it."""
@@ -40,6 +38,11 @@ class Vspipe:
             f'XDG_CONFIG_HOME={shlex.quote(str(self.configuration))} PATH={shlex.quote(str(self.programs))}:"$PATH"'
         )
         return f"env -u PYTHONHOME {variables} {shlex.join(line)}"
+
+
+def _environ() -> dict[str, str]:
+    """Return this process's environment without what would lead to another Python."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
 
 
 def find_vspipe() -> Vspipe:
@@ -83,7 +86,7 @@ def _configuration(program: Path) -> Path:
 def _configure(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "vapoursynth", "config"],
-        env={**os.environ, "XDG_CONFIG_HOME": str(folder)},
+        env={**_environ(), "XDG_CONFIG_HOME": str(folder)},
         capture_output=True,
         text=True,
         check=False,
