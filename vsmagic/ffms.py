@@ -1,6 +1,6 @@
 """The FFMS2 loader: its VapourSynth plugin where that is installed, else the PyPI bindings and the system's library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -87,9 +87,9 @@ def _by_bindings(path: Path, track: media.VideoTrack, index_file: Path) -> Loade
     except ffms2.Error as error:
         raise SourceError(f"{path}: FFMS2 cannot read it ({reason(error)}). Try loader='bestsource'.") from error
     names = {ffms2.get_pix_fmt(name): name for name in _FORMATS}
-    clip = _clip(video, first, _FORMATS[names[first.ConvertedPixelFormat]])
     tick = video.track.time_base * _MILLISECOND
     stamps = [info.PTS * tick for info in video.track.frame_info_list]
+    clip = _clip(video, first, _FORMATS[names[first.ConvertedPixelFormat]], stamps)
     return Loaded(clip=clip, stamps=stamps, tick=tick)
 
 
@@ -119,7 +119,7 @@ def _video_source(ffms2: ModuleType, path: Path, track: media.VideoTrack, index_
     return ffms2.VideoSource(str(path), track.stream, index)
 
 
-def _clip(video: Any, first: Any, format_id: int) -> vs.VideoNode:
+def _clip(video: Any, first: Any, format_id: int, stamps: Sequence[Fraction]) -> vs.VideoNode:
     """Make a clip whose frames are copied out of FFMS2 as they are asked for.
 
     Python stands in the frame path here: only this fallback does that, for lack of a plugin that VapourSynth loads.
@@ -136,10 +136,10 @@ def _clip(video: Any, first: Any, format_id: int) -> vs.VideoNode:
         fpsden=fps.denominator,
         keep=True,
     )
-    return blank.std.ModifyFrame(blank, _copier(video))
+    return blank.std.ModifyFrame(blank, _copier(video, stamps))
 
 
-def _copier(video: Any) -> Callable[..., vs.VideoFrame]:
+def _copier(video: Any, stamps: Sequence[Fraction]) -> Callable[..., vs.VideoFrame]:
     import numpy as np
 
     def copy(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
@@ -150,6 +150,8 @@ def _copier(video: Any) -> Callable[..., vs.VideoFrame]:
             lines = np.frombuffer(found.planes[plane], np.uint8, stride * target.shape[0])
             rows = lines.reshape(target.shape[0], stride)[:, : target.shape[1] * target.itemsize]
             target[:] = rows.view(target.dtype)
+        if n + 1 < len(stamps):  # the last one's is for the caller to say
+            frame.props["_DurationNum"], frame.props["_DurationDen"] = (stamps[n + 1] - stamps[n]).as_integer_ratio()
         frame.props["_Matrix"] = found.ColorSpace
         frame.props["_Range"] = vs.RANGE_FULL if found.ColorRange == _FULL_RANGE else vs.RANGE_LIMITED
         frame.props["_FieldBased"] = 0 if not found.InterlacedFrame else 1 + bool(found.TopFieldFirst)

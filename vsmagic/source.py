@@ -8,8 +8,9 @@ from pathlib import Path
 
 import vapoursynth as vs
 
-from vsmagic import clips, ffms
+from vsmagic import clips, ffms, media
 from vsmagic.errors import OptionError, SourceError, reason
+from vsmagic.files import cache_folder
 from vsmagic.loaded import Loaded
 from vsmagic.settings import settings
 
@@ -45,6 +46,7 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
     Raises:
         OptionError: no such loader, or a track that is no number from 0.
         SourceError: the file cannot be opened or holds no such track.
+        OutputError: the cache folder cannot be made.
         SetupError: ``ffms2`` was asked for and is not installed.
     """
     if loader not in _LOADERS:
@@ -56,9 +58,14 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SourceError(f"{path}: {what}; expected a video file.")
     loaded = _LOADERS[loader](path, track)
-    if "_Alpha" in loaded.clip.get_frame(0).props:
+    if "_Alpha" in loaded.clip.get_frame(0).props or _has_alpha_layer(path, track):
         log.warning("%s: has an alpha channel, which is left out", path.name)
     return timed(loaded, path.name)
+
+
+def _has_alpha_layer(path: Path, track: int) -> bool:
+    """Whether VP8 or VP9 carries alpha as a second layer, which only their containers tell."""
+    return path.suffix.lower() in (".mkv", ".webm") and media.probe(path).video[track].alpha
 
 
 def timed(loaded: Loaded, name: str) -> vs.VideoNode:
@@ -90,9 +97,16 @@ def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction)
     if len(stamps) < 2:
         return nominal or _UNTIMED_RATE
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
-    candidates = [rate for rate in (nominal, *_USUAL_RATES, mean) if rate and abs(rate / mean - 1) < Fraction(1, 50)]
-    worst, _, best = min((_deviation(stamps, rate), n, rate) for n, rate in enumerate(candidates))
-    return best if worst <= tick else None
+    near = {rate for rate in _USUAL_RATES if abs(rate / mean - 1) < Fraction(1, 50)}
+    candidates = near | {nominal or mean, mean}
+    fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, rate)) <= tick}
+    usual = [rate for rate in _USUAL_RATES if rate in fitting]
+    # Few stamps fit many rates, the mean best of all: what is claimed or usual is likelier than what fits best.
+    if nominal in usual and fitting[nominal] <= tick / 2:
+        return nominal
+    if usual:
+        return min(usual, key=fitting.__getitem__)
+    return next((rate for rate in (nominal, mean) if rate in fitting), None)
 
 
 def _deviation(stamps: Sequence[Fraction], rate: Fraction) -> Fraction:
@@ -130,8 +144,7 @@ def _bestsource(path: Path, track: int) -> Loaded:
 
 
 def _open_bestsource(path: Path, track: int, *, one_format: bool = False) -> Loaded:
-    index = settings().indexes
-    index.mkdir(parents=True, exist_ok=True)
+    index = cache_folder(settings().indexes)
     found = vs.core.bs.VideoSource(
         str(path.resolve()),
         track=-1 - track,
@@ -157,8 +170,6 @@ def _open_bestsource(path: Path, track: int, *, one_format: bool = False) -> Loa
 
 def _explain(path: Path, track: int) -> None:
     """Raise the clearer error that a look at the container gives, if it gives one."""
-    from vsmagic import media
-
     tracks = media.probe(path).video
     if track >= len(tracks):
         raise SourceError(f"{path}: has no video track {track}; expected a number below {len(tracks)}.")
