@@ -157,10 +157,17 @@ def remember_times(clip: vs.VideoNode, timeline: Sequence[Fraction]) -> None:
     _timelines[clip] = tuple(timeline)
 
 
+def keep_times(result: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
+    """Return ``result``, a clip made of ``clip`` frame by frame; what is known of the times of one holds for both."""
+    if clip in _timelines:
+        _timelines[result] = _timelines[clip]
+    return result
+
+
 def known_times(clip: vs.VideoNode) -> Sequence[Fraction] | None:
     """Return the times of a clip if they are known without decoding it, else None.
 
-    A constant frame rate tells them; a variable one only where :func:`remember_times` was called.
+    A constant frame rate tells them; a variable one only where :func:`remember_times` or :func:`keep_times` was called.
     """
     if clip.fps:
         step = 1 / Fraction(clip.fps)

@@ -9,7 +9,7 @@ from vsmagic import clips
 from vsmagic.errors import KeyframeError, OptionError
 from vsmagic.filters import zoom
 from vsmagic.filters.resample import per_frame, resampled
-from vsmagic.filters.sizes import FITS, Fit, even, parse_size, place
+from vsmagic.filters.sizes import FITS, Fit, fitted, nearest, parse_size, place
 from vsmagic.filters.zoom import Zoom
 from vsmagic.keyframes import Easing, KeyframeTrack
 
@@ -44,7 +44,7 @@ def dezoom(
     Raises:
         KeyframeError: a keyframe is malformed.
         OptionError: ``size`` or ``fit`` is not acceptable.
-        FormatError: the clip's format varies.
+        FormatError: the clip's format varies, or ``size`` does not suit its subsampling.
     """
     clips.check(clip, name="dezoom")
     if fit not in FITS:
@@ -53,16 +53,19 @@ def dezoom(
     tagged, _ = clips.tagged(clip)
     known = Zoom(clip=tagged, track=track, times=[] if track.in_frames else clips.times(clip), fit=fit)
     known.warn_outside()
-    result = _resample(known, largest(known) if size is None else parse_size(size, "dezoom: size"))
+    step = (1 << clip.format.subsampling_w, 1 << clip.format.subsampling_h)
+    wanted = largest(known) if size is None else fitted(parse_size(size, "dezoom: size"), step, name="dezoom")
+    result = _resample(known, wanted, step)
     result = clips.with_pixel_aspect(result, clips.pixel_aspect(tagged))
     zoom.remember(result, known)
-    return result
+    return clips.keep_times(result, clip)
 
 
 def largest(known: Zoom) -> tuple[int, int]:
-    """Return the size of the largest key's rectangle, even: what shows it without loss."""
+    """Return the size of the largest key's rectangle, even (4:1:1: a multiple of 4): what shows it without loss."""
     rect = max(known.key_rects(), key=lambda rect: rect.width * rect.height)
-    return even(rect.width), even(rect.height)
+    fmt = known.clip.format
+    return nearest(rect.width, max(2, 1 << fmt.subsampling_w)), nearest(rect.height, max(2, 1 << fmt.subsampling_h))
 
 
 def _track(keyframes: Keyframes, easing: Easing) -> KeyframeTrack:
@@ -75,9 +78,7 @@ def _track(keyframes: Keyframes, easing: Easing) -> KeyframeTrack:
     return KeyframeTrack.parse(keyframes, easing=easing)
 
 
-def _resample(known: Zoom, size: tuple[int, int]) -> vs.VideoNode:
-    fmt = known.clip.format
-    step = (1 << fmt.subsampling_w, 1 << fmt.subsampling_h)
+def _resample(known: Zoom, size: tuple[int, int], step: tuple[int, int]) -> vs.VideoNode:
     value_range = clips.colour(known.clip).range
 
     def frame(n: int) -> vs.VideoNode:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from vsmagic.errors import OptionError
+from vsmagic.errors import FormatError, OptionError
 from vsmagic.keyframes import Rect
 
 Fit = Literal["contain", "cover", "stretch"]
@@ -96,7 +96,31 @@ def output_size(target: Target, width: int, height: int, pixel_aspect: float) ->
 
 def even(value: float) -> int:
     """Return the nearest even number above 0."""
-    return max(2, 2 * round(value / 2))
+    return nearest(value, 2)
+
+
+def nearest(value: float, step: int) -> int:
+    """Return the nearest multiple of ``step`` above 0."""
+    return max(step, step * round(value / step))
+
+
+def fitted(size: tuple[int, int], step: tuple[int, int], *, name: str) -> tuple[int, int]:
+    """Return a size that somebody asked for, if subsampled chroma allows it.
+
+    Args:
+        size: (width, height).
+        step: what they must be multiples of.
+        name: the filter's, for the message.
+
+    Raises:
+        FormatError: they are not.
+    """
+    if size[0] % step[0] or size[1] % step[1]:
+        raise FormatError(
+            f"{name}: size is {size[0]}x{size[1]}; with the clip's chroma subsampling width and height must be "
+            f"multiples of {step[0]} and {step[1]}."
+        )
+    return size
 
 
 @dataclass(frozen=True, kw_only=True)

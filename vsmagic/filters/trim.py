@@ -1,6 +1,7 @@
 """Cut a clip by time."""
 
 import bisect
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -38,5 +39,9 @@ def trim(clip: vs.VideoNode, *, start: float | Fraction = 0, end: float | Fracti
 
 
 def _first_at(starts: Sequence[Fraction], moment: float | Fraction, frames: int) -> int:
+    if isinstance(moment, bool) or not isinstance(moment, int | float | Fraction) or math.isnan(moment):
+        raise OptionError(f"trim: {moment!r} is no moment; expected seconds.")
+    if isinstance(moment, float) and math.isinf(moment):
+        return frames if moment > 0 else 0
     exact = Fraction(repr(moment)) if isinstance(moment, float) else Fraction(moment)
     return bisect.bisect_left(starts, exact, 0, frames)

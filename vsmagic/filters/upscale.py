@@ -10,11 +10,22 @@ import vapoursynth as vs
 from vsmagic import clips
 from vsmagic.backends import select
 from vsmagic.backends.infer import Plan, infer
-from vsmagic.errors import FormatError, OptionError
+from vsmagic.errors import OptionError
 from vsmagic.filters import windows, zoom
 from vsmagic.filters.resample import per_frame, resampled
 from vsmagic.filters.routes import Enlarged, Luma, Rgb, Route
-from vsmagic.filters.sizes import FITS, Fit, Placement, Target, output_size, parse_size, parse_target, place
+from vsmagic.filters.sizes import (
+    FITS,
+    Fit,
+    Placement,
+    Target,
+    fitted,
+    nearest,
+    output_size,
+    parse_size,
+    parse_target,
+    place,
+)
 from vsmagic.filters.zoom import Zoom
 from vsmagic.keyframes import Rect
 from vsmagic.models import registry
@@ -120,7 +131,7 @@ def upscale(
     job = _job(clip, wanted, fit)
     if model == "auto" and job.factor() <= 1:
         unchanged = not job.zoom and job.size == (clip.width, clip.height)
-        return clip if unchanged else clips.with_pixel_aspect(_resize(job), job.pixel)
+        return clip if unchanged else _finished(_resize(job), job, clip)
     found = registry.resolve(model, factor=job.factor())
     plugin = select.choose(backend)
     plan = Plan(
@@ -133,7 +144,11 @@ def upscale(
     )
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
              clip.width, clip.height, *job.size)  # fmt: skip
-    return clips.with_pixel_aspect(_run(job, plan), job.pixel)
+    return _finished(_run(job, plan), job, clip)
+
+
+def _finished(result: vs.VideoNode, job: _Job, clip: vs.VideoNode) -> vs.VideoNode:
+    return clips.keep_times(clips.with_pixel_aspect(result, job.pixel), clip)
 
 
 def _job(clip: vs.VideoNode, wanted: Target, fit: Fit) -> _Job:
@@ -143,11 +158,9 @@ def _job(clip: vs.VideoNode, wanted: Target, fit: Fit) -> _Job:
     size = output_size(wanted, clip.width, clip.height, float(pixel))
     step = (1 << source.format.subsampling_w, 1 << source.format.subsampling_h)
     if wanted.size is None:
-        size = tuple(max(s, s * round(n / s)) for n, s in zip(size, step, strict=True))
-    elif size[0] % step[0] or size[1] % step[1]:
-        raise FormatError(
-            f"upscale: size is {size[0]}x{size[1]}, but {source.format.name} needs multiples of {step[0]}x{step[1]}."
-        )
+        size = nearest(size[0], step[0]), nearest(size[1], step[1])
+    else:
+        size = fitted(size, step, name="upscale")
     kept = wanted.scale is not None
     return _Job(
         source=source,
@@ -195,10 +208,9 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
     """Run the model only around the crop, in windows of few sizes, and resample the crop out of what it made."""
     phase = math.lcm(plan.model.spec.multiple, *job.step)
     source = clips.pad(job.source, phase)
-    splines = any("catmull-rom" in (key.easing, known.track.easing) for key in known.track.keys)
     series = windows.plan(
         known.key_rects(), (source.width, source.height),
-        halo=plan.model.spec.halo, phase=phase, whole=splines,
+        halo=plan.model.spec.halo, phase=phase, whole=known.spills,
     )  # fmt: skip
     log.info("the crop is covered by windows of %s", ", ".join(f"{w}x{h}" for w, h in series.sizes))
 

@@ -36,6 +36,16 @@ class Zoom:
         """Whether every frame shows the same rectangle."""
         return len({key.rect for key in self.track.keys}) == 1
 
+    @property
+    def spills(self) -> bool:
+        """Whether a rectangle between the keys may be wider or higher than each key's inside the frame."""
+        splines = any("catmull-rom" in (key.easing, self.track.easing) for key in self.track.keys)
+        # A key that is shrunk to fit loses height for its width; one between it and the next may lose less.
+        return splines or any(self._larger(key.rect) for key in self.track.keys)
+
+    def _larger(self, rect: Rect) -> bool:
+        return bool(rect.width > self.clip.width or rect.height > self.clip.height)
+
     def key_rects(self) -> list[Rect]:
         """Return the keys' rectangles, inside the frame."""
         return [key.rect.inside(self.clip.width, self.clip.height) for key in self.track.keys]
@@ -44,7 +54,7 @@ class Zoom:
         """Say once each that keys are larger than the frame or leave it."""
         width, height = self.clip.width, self.clip.height
         rects = [key.rect for key in self.track.keys]
-        large = [r for r in rects if r.width > width or r.height > height]
+        large = [rect for rect in rects if self._larger(rect)]
         if large:
             log.warning("dezoom: %d of %d keyframes are larger than the %dx%d frame and are shrunk about their centre",
                         len(large), len(rects), width, height)  # fmt: skip
