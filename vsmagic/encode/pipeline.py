@@ -70,6 +70,8 @@ def run(
         finally:
             os.close(reading)
         damage = _await_both(children, vspipe, ffmpeg)
+        if damage is None:  # vspipe tells of frames only now and then
+            progress.frames(described.frames)
     return Piped(description=described, damage=damage)
 
 

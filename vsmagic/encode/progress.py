@@ -64,10 +64,11 @@ class Plain:
         if now - self._last < _PLAIN_SECONDS and done < self._total:
             return
         self._last = now
-        print(f"vsmagic: {_plain(done, self._total, now - self._started)}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"vsmagic: {_words(done, self._total, now - self._started)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _plain(done: int, total: int, seconds: float) -> str:
+def _words(done: int, total: int, seconds: float) -> str:
+    """Tell how far it is, never more than all of it."""
     done = min(done, total)
     rate = done / seconds if seconds > 0 else 0.0
     left = f", {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""
@@ -79,7 +80,7 @@ class Live:
 
     def __init__(self, bar: "Bar") -> None:
         self._bar = bar
-        self._task = bar.add_task("starting", total=None, speed="")
+        self._task = bar.add_task("starting", total=None)
         self._total = 0
         self._started = time.monotonic()
 
@@ -91,13 +92,12 @@ class Live:
         """Begin the frames."""
         self._total = frames
         self._started = time.monotonic()
-        self._bar.reset(self._task, total=frames, description="enhancing", speed="")
+        self._bar.reset(self._task, total=frames, description=_words(0, frames, 0))
 
     def frames(self, done: int) -> None:
         """Move the bar."""
-        seconds = time.monotonic() - self._started
-        speed = f"{done / seconds:.1f} fps" if seconds > 0 else ""
-        self._bar.update(self._task, completed=min(done, self._total), speed=speed)
+        words = _words(done, self._total, time.monotonic() - self._started)
+        self._bar.update(self._task, completed=min(done, self._total), description=words)
 
 
 @contextmanager
@@ -110,24 +110,9 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
         yield Plain()
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
+    columns = (BarColumn(), TextColumn("{task.description}"))
     # Redirecting keeps a warning in the middle of the job from tearing the bar.
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield Live(bar)
