@@ -110,6 +110,12 @@ def test_memory_is_measured_over_two_lengths():
     assert [(memory.short.frames, memory.long.frames) for memory in found if memory.long] == [(2, 4)] * 2
 
 
+def test_a_peak_is_the_programs_own_and_not_its_starters():
+    held = b"x" * 400_000_000
+    ended = subjects._run([sys.executable, "-c", "pass"], os.environ)
+    assert len(held) > 2 * ended.peak
+
+
 def test_precisions_a_backend_lacks_are_left_out_and_told():
     planned, notes = cases(model="auto", sizes=[(64, 48)], scale=2, backend="ort", precisions=["f32", "bf16"])
     assert [case.precision for case in planned] == ["f32"]

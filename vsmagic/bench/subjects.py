@@ -1,10 +1,10 @@
 """The three things that are measured: bare plugin, whole graph, whole command. Each is a process of its own."""
 
+import json
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,24 +86,22 @@ def _run(line: Sequence[str], environment: Mapping[str, str]) -> _Ended:
         EncodeError: it fails; carries its last words.
     """
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), environment.get("PYTHONPATH")]))
-    began = time.monotonic()
-    with subprocess.Popen(
-        line,
+    observer = [sys.executable, "-P", "-m", "vsmagic.bench.observed"]
+    done = subprocess.run(
+        [*observer, *line],
         env={**environment, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
-    ) as running:
-        assert running.stderr is not None  # noqa: S101 - it was asked for
-        words = running.stderr.read()
-        _, status, usage = os.wait4(running.pid, 0)
-        elapsed = time.monotonic() - began
-        running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
-        raise EncodeError(f"bench: {Path(line[0]).name} failed: {_last(words)}")
-    return _Ended(words=words, elapsed=elapsed, peak=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+        check=False,
+    )
+    if done.returncode:
+        raise EncodeError(f"bench: the run cannot be observed: {_last(done.stderr)}")
+    told = json.loads(done.stdout)
+    if told["code"]:
+        raise EncodeError(f"bench: {Path(line[0]).name} failed: {_last(done.stderr)}")
+    return _Ended(words=done.stderr, elapsed=told["seconds"], peak=told["peak"])
 
 
 def _last(words: str) -> str:
