@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from vsmagic.diagnosis import files, machine, programs, video
+from vsmagic.diagnosis import extras, files, machine, programs, video
 from vsmagic.diagnosis.check import Check, Examination
 
 EXAMINATIONS: Sequence[Examination] = (
     *machine.EXAMINATIONS,
     *video.EXAMINATIONS,
     *programs.EXAMINATIONS,
+    *extras.EXAMINATIONS,
     *files.EXAMINATIONS,
 )
 

@@ -83,11 +83,11 @@ def ffms2() -> Answer:
     import vapoursynth as vs
 
     if hasattr(vs.core, "ffms2"):
-        return {"through": "VapourSynth plugin"}
+        return {"through": "its VapourSynth plugin"}
     import importlib
 
     bindings: Any = importlib.import_module("ffms2")
-    return {"through": f"PyPI bindings and the system's library {bindings.get_version()}"}
+    return {"through": f"its PyPI bindings and the system's library {bindings.get_version()}"}
 
 
 def openvino() -> Answer:

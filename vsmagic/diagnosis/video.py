@@ -59,17 +59,17 @@ def _plugin(namespace: str, package: str, use: str, *, required: bool = False) -
     except NoAnswerError:
         return check(state="broken" if required else "optional", detail="VapourSynth does not load")
     if found is None:
-        return check(state=absent, detail=f"not installed ({use})", remedy=pip(package))
-    return check(state="ok", detail=f"{found['version']} ({use})")
+        return check(state=absent, detail=f"{use}; not installed", remedy=pip(package))
+    return check(state="ok", detail=f"{use}; version {found['version']}")
 
 
 def _ffms2() -> Check:
     check = partial(Check, group="VapourSynth", name="ffms2")
     try:
-        return check(state="ok", detail=f"{ask('ffms2')['through']} (the second loader)")
+        return check(state="ok", detail=f"FFMS2, the second loader; {ask('ffms2')['through']}")
     except NoAnswerError as error:
         remedy = f"{pip('ffms2')}, and the system's library (Debian, Ubuntu: apt install libffms2-5)"
-        return check(state="optional", detail=f"not usable (the second loader): {error}", remedy=remedy)
+        return check(state="optional", detail=f"FFMS2, the second loader; not usable: {error}", remedy=remedy)
 
 
 def _backend(name: str, *, required: bool) -> Check:
@@ -95,10 +95,10 @@ def _backend(name: str, *, required: bool) -> Check:
 EXAMINATIONS: tuple[Examination, ...] = (
     _vapoursynth,
     _vspipe,
-    partial(_plugin, "bs", "vapoursynth-bestsource", "opens videos", required=True),
+    partial(_plugin, "bs", "vapoursynth-bestsource", "BestSource, opens videos", required=True),
     _ffms2,
     partial(_plugin, "vszip", "vapoursynth-vszip", "measures pictures"),
-    partial(_plugin, "mv", "vapoursynth-mvtools", "motion vectors"),
+    partial(_plugin, "mv", "vapoursynth-mvtools", "MVTools, motion vectors"),
     *(partial(_backend, name, required=True) for name in _REQUIRED_BACKENDS),
     *(partial(_backend, name, required=False) for name in ("ncnn", *_ON_NVIDIA)),
 )
