@@ -148,3 +148,42 @@ def rgb(image: np.ndarray, format_id: int = vs.RGB24) -> vs.VideoNode:
     scaled = image * peak(fmt)
     parts = [scaled[:, :, n] for n in range(3)]
     return clip_of([[np.rint(p) if fmt.sample_type == vs.INTEGER else p for p in parts]], format_id)
+
+
+def _waves(x: np.ndarray, y: np.ndarray, number: int) -> np.ndarray:
+    """A smooth picture that is known everywhere, at these columns and rows (in pixels, 0.5 the first one's centre)."""
+    columns, rows = x[None, :] / (37 + 6 * number), y[:, None] / (31 + 5 * number)
+    return 0.3 * np.cos(2 * math.pi * (columns + 0.5 * rows) + number) * np.cos(2 * math.pi * rows)
+
+
+def _along(length: int, step: int, at: str) -> np.ndarray:
+    """Where the samples of a plane subsampled by ``step`` stand along one axis."""
+    first = {"start": 0.5, "middle": step / 2, "end": step - 0.5}[at]
+    return first + step * np.arange(length // step)
+
+
+def _sides(location: int) -> tuple[str, str]:
+    across = "start" if location in (vs.CHROMA_LEFT, vs.CHROMA_TOP_LEFT, vs.CHROMA_BOTTOM_LEFT) else "middle"
+    down = {vs.CHROMA_TOP_LEFT: "start", vs.CHROMA_TOP: "start", vs.CHROMA_BOTTOM_LEFT: "end", vs.CHROMA_BOTTOM: "end"}
+    return across, down.get(location, "middle")
+
+
+Box = tuple[float, float, float, float]
+
+
+def sited(format_id: int, location: int, size: tuple[int, int], rect: Box | None = None) -> list[np.ndarray]:
+    """What a rectangle (x, y, width, height) of the waves looks like in ``size``, each chroma sample at its own place.
+
+    Luma from 0 to 1, chroma around 0.
+    """
+    fmt = core.get_video_format(format_id)
+    left, top, width, height = rect or (0.0, 0.0, *map(float, size))
+    found = []
+    for number in range(fmt.num_planes):
+        chroma = number and fmt.color_family == vs.YUV
+        across, down = _sides(location) if chroma else ("middle", "middle")
+        x = _along(size[0], 1 << fmt.subsampling_w if chroma else 1, across)
+        y = _along(size[1], 1 << fmt.subsampling_h if chroma else 1, down)
+        plane = _waves(left + x * width / size[0], top + y * height / size[1], number)
+        found.append(plane if chroma else plane + 0.5)
+    return found

@@ -51,7 +51,8 @@ def dezoom(
         raise OptionError(f"dezoom: fit is {fit!r}; expected {', '.join(FITS)}.")
     track = _track(keyframes, easing)
     tagged, _ = clips.tagged(clip)
-    known = Zoom(clip=tagged, track=track, times=[] if track.in_frames else clips.times(clip), fit=fit)
+    timeless = track.in_frames or len(track.keys) == 1
+    known = Zoom(clip=tagged, track=track, times=[] if timeless else clips.times(clip), fit=fit)
     known.warn_outside()
     step = (1 << clip.format.subsampling_w, 1 << clip.format.subsampling_h)
     wanted = largest(known) if size is None else fitted(parse_size(size, "dezoom: size"), step, name="dezoom")

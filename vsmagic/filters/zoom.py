@@ -22,13 +22,13 @@ class Zoom:
     """The uncropped clip, tagged."""
     track: KeyframeTrack
     times: Sequence[Fraction]
-    """Start of each frame in seconds."""
+    """Start of each frame in seconds; empty where the track does not ask for it."""
     fit: Fit
     """What happens to rectangles of another aspect than the output."""
 
     def rect(self, n: int) -> Rect:
         """Return the rectangle of frame n, inside the frame."""
-        moment = Fraction(n) if self.track.in_frames else self.times[n]
+        moment = Fraction(n) if self.track.in_frames or not self.times else self.times[n]
         return self.track.at(moment).inside(self.clip.width, self.clip.height)
 
     @property
