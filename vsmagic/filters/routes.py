@@ -76,7 +76,10 @@ class Luma:
         if fmt.color_family == vs.GRAY:
             return luma
         chroma = [self._chroma(source, plane, placement, size) for plane in (1, 2)]
-        return vs.core.std.ShufflePlanes([luma, *chroma], [0, 0, 0], vs.YUV)
+        result = vs.core.std.ShufflePlanes([luma, *chroma], [0, 0, 0], vs.YUV)
+        if not (fmt.subsampling_w or fmt.subsampling_h):
+            return result
+        return result.std.SetFrameProps(_ChromaLocation=self.colour.chroma)  # resize takes it from what is grey
 
     def _chroma(self, source: vs.VideoNode, number: int, placement: Placement, size: tuple[int, int]) -> vs.VideoNode:
         fmt, rect = source.format, placement.source
