@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+from pathlib import Path
 
 import vapoursynth as vs
 
@@ -28,17 +29,34 @@ def trouble(backend: Backend) -> str | None:
     return backend.trouble()
 
 
-def choose(name: str) -> Backend:
+def refused(backend: Backend, network: Path) -> str | None:
+    """Return an operator of an ONNX file that the backend must not be given, None if there is none.
+
+    Found by its bytes (field 4 of a node, with its length), because this runs at every start of a script and
+    parsing the file would take far longer.
+    """
+    if not backend.excludes:
+        return None
+    content = network.read_bytes()
+    marks = {name: b"\x22" + bytes([len(name)]) + name.encode() for name in sorted(backend.excludes)}
+    return next((name for name, mark in marks.items() if mark in content), None)
+
+
+def choose(name: str, network: Path | None = None) -> Backend:
     """Return the backend asked for, or the fastest one that runs here for ``auto``.
 
     A Vulkan device that is only a software renderer is not chosen by ``auto``: the processor backends are faster.
 
+    Args:
+        name: auto or a backend's.
+        network: the ONNX file it will run; None where that is not known yet.
+
     Raises:
         OptionError: no such backend.
-        BackendError: it cannot run on this machine.
+        BackendError: it cannot run on this machine, or cannot run the network.
     """
     if name == "auto":
-        return next(backend for backend in BACKENDS if _usable(backend))
+        return next(backend for backend in BACKENDS if _usable(backend, network))
     named = {backend.name: backend for backend in BACKENDS}
     if name not in named:
         close = difflib.get_close_matches(name, named, n=1)
@@ -47,6 +65,12 @@ def choose(name: str) -> Backend:
     why = trouble(named[name])
     if why:
         raise BackendError(f"backend {name} cannot run here: {why}.")
+    operator = refused(named[name], network) if network else None
+    if operator:
+        raise BackendError(
+            f"backend {name} cannot run {network}: it lacks the operator {operator}. Use backend=auto, or a network "
+            "in float32 with fixed padding."
+        )
     return named[name]
 
 
@@ -79,7 +103,7 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
     return "f32"
 
 
-def _usable(backend: Backend) -> bool:
+def _usable(backend: Backend, network: Path | None) -> bool:
     if backend is ORT:
         return True  # last in the table: its plugin belongs to the base install
     why = trouble(backend)
@@ -87,6 +111,9 @@ def _usable(backend: Backend) -> bool:
         log.debug("backend auto: not %s: %s", backend.name, why)
     elif backend is NCNN and software_vulkan():
         log.debug("backend auto: not ncnn: Vulkan shows only a software renderer")
+        return False
+    elif network and (operator := refused(backend, network)):
+        log.info("backend auto: not %s: the network has the operator %s", backend.name, operator)
         return False
     return why is None
 

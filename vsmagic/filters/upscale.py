@@ -133,7 +133,7 @@ def upscale(
         unchanged = not job.zoom and job.size == (clip.width, clip.height)
         return clip if unchanged else _finished(_resize(job), job, clip)
     found = registry.resolve(model, factor=job.factor())
-    plugin = select.choose(backend)
+    plugin = select.choose(backend, found.path)
     plan = Plan(
         model=found,
         backend=plugin,
