@@ -46,7 +46,7 @@ def inspect(path: Path, *, name: str | None = None) -> ModelSpec:
         ModelError: not readable as ONNX, not one picture in and one out, or a scale or channel count that
             cannot be read or is not supported (1 or 3 channels; a whole scale, the same both ways).
     """
-    return msgspec.structs.replace(inspect_content(_read(path), path), name=name or path.stem)
+    return msgspec.structs.replace(inspect_content(read(path), path), name=name or path.stem)
 
 
 def inspect_content(content: bytes, path: Path) -> ModelSpec:
@@ -70,7 +70,12 @@ def inspect_content(content: bytes, path: Path) -> ModelSpec:
     )
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """Return a model file's content.
+
+    Raises:
+        ModelError: the file cannot be read, or is empty.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -95,6 +100,8 @@ class _Graph:
 
         try:
             model = onnx.load_from_string(content)
+            if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in model.graph.initializer):
+                raise ModelError(f"model {path}: its weights lie in another file; save it as a single file.")
             onnx.checker.check_model(model)
         except (DecodeError, onnx.checker.ValidationError) as error:
             raise ModelError(f"model {path}: not a complete ONNX file ({reason(error)}). Fetch it again.") from error

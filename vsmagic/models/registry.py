@@ -1,35 +1,30 @@
-"""Every model that can be asked for by name, and how a name or a file becomes a model that runs."""
+"""How a name or a file becomes a model that runs. Which names there are is told by the catalogue."""
 
 import difflib
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
+from vsmagic.models import catalogue, store
+from vsmagic.models.catalogue import Entry
 from vsmagic.models.spec import ModelSpec, encode_spec, load_spec
 from vsmagic.settings import settings
 
 EMBEDDED = Path(__file__).with_name("embedded")
+SUFFIXES = (".onnx", ".pth", ".safetensors")
+"""Files that can be models."""
 
+ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded)
+"""The models that come with the package."""
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One model as it is asked for."""
-
-    name: str
-    """What a user types."""
-    spec: str
-    """Name of the network's spec and ONNX under ``models/embedded``."""
-    passes: int = 1
-    """How many times the network is applied, each pass to the result of the one before."""
-
-
-ENTRIES = (
-    Entry(name="magic-x2", spec="magic-x2"),
-    Entry(name="magic-x4", spec="magic-x2", passes=2),
-)
+_PREPARATION = 2
+"""Goes up when what is made of a file changes, so that nothing made earlier is taken for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,69 +44,79 @@ class Model:
 
 
 def resolve(name: str, *, factor: float = 1.0) -> Model:
-    """Turn what a user typed into a model that runs.
+    """Turn what a user typed into a model that runs. Never downloads.
 
     Args:
         name: ``auto`` (the embedded model whose scale is the smallest that reaches ``factor``, else the largest),
-            a name of the registry, or the path of a local ``.onnx``, ``.pth`` or ``.safetensors``.
+            a name of the catalogue or of a model that was added, ``NAME@STRENGTH`` (0 to 1) for a model whose
+            weights can be mixed with its partner's, or the path of a local ``.onnx``, ``.pth`` or ``.safetensors``.
         factor: enlargement that is wanted, used by ``auto``.
 
     Raises:
-        ModelError: no such model or file, or a file that is not a model vsmagic can run.
+        ModelError: no such model or file, a model that has not been fetched, or a file that is not a model vsmagic
+            can run.
         SetupError: a ``.pth`` or ``.safetensors`` needs the ``convert`` extra, which is not installed.
     """
     if name == "auto":
         models = sorted((_embedded(entry) for entry in ENTRIES), key=lambda model: model.scale)
         return next((model for model in models if model.scale >= factor - 1e-9), models[-1])
-    for entry in ENTRIES:
-        if entry.name == name:
-            return _embedded(entry)
+    if store.is_name(name) and (store.added(name) / "spec.json").is_file():
+        return _prepared(store.added(name), name)
     path = Path(name)
-    if path.suffix.lower() in (".onnx", ".pth", ".safetensors"):
+    if path.suffix.lower() in SUFFIXES:
         return _local(path)
-    raise ModelError(f"model {name!r} is not known; expected {_known(name)}, or the path of an .onnx file.")
+    plain, at, strength = name.partition("@")
+    entry = catalogue.find(plain)
+    if entry is None:
+        raise ModelError(f"model {name!r} is not known; {_known(plain)}")
+    return _blended(entry, strength) if at else of_entry(entry)
 
 
-def _known(name: str) -> str:
-    names = ["auto", *(entry.name for entry in ENTRIES)]
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"{', '.join(names)}" + (f" (did you mean {close[0]}?)" if close else "")
+def of_entry(entry: Entry) -> Model:
+    """Turn an entry into a model that runs.
+
+    Raises:
+        ModelError: it has not been fetched, is damaged, or does not upscale.
+    """
+    if entry.kind != "upscale":
+        raise ModelError(f"model {entry.name} makes frames in between; to enlarge, take another one.")
+    if entry.embedded:
+        return _embedded(entry)
+    path = fetched(entry)
+
+    def prepare(folder: Path) -> None:
+        _prepare(path, folder)
+
+    return _as_entry(_once(entry.sha256, prepare, path), entry)
 
 
-def _embedded(entry: Entry) -> Model:
-    spec = load_spec(EMBEDDED / f"{entry.spec}.json")
-    return Model(name=entry.name, spec=spec, path=EMBEDDED / f"{entry.spec}.onnx", passes=entry.passes)
+def fetched(entry: Entry) -> Path:
+    """Return an entry's file, which is the authors' own.
+
+    Raises:
+        ModelError: it is not there or not the authors'; says the command that fetches it.
+    """
+    if entry.file is None or entry.file.sha256 is None:
+        raise ModelError(by_hand(entry))
+    match store.is_whole(entry.file):
+        case None:
+            raise ModelError(f"model {entry.name} is not on this machine; run: vsmagic models fetch {entry.name}")
+        case False:
+            raise ModelError(
+                f"model {entry.name}: {store.path_of(entry.file)} is not the file its authors published (its SHA-256 "
+                f"differs); run: vsmagic models fetch {entry.name}"
+            )
+        case _:
+            return store.path_of(entry.file)
 
 
-def _local(path: Path) -> Model:
-    """Read a local file's facts once; later calls find them by the file's path, size and time of change."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise ModelError(f"model {path}: the file cannot be read ({error.strerror}).") from error
-    identity = f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
-    folder = settings().models / "local" / hashlib.sha256(identity.encode()).hexdigest()[:32]
-    facts, network = folder / "spec.json", folder / "network.onnx"
-    if not facts.exists():
-        _prepare(path, facts, network)
-    spec = load_spec(facts)
-    return Model(name=spec.name, spec=spec, path=network if network.exists() else path)
-
-
-def _prepare(path: Path, facts: Path, network: Path) -> None:
-    """Write a local file's spec, and an ONNX that runs where the file itself cannot."""
-    from vsmagic.models import inspect, precision
-
-    if path.suffix.lower() == ".onnx":
-        spec = inspect.inspect(path)
-        if spec.element == "f16":
-            write_atomically(network, precision.with_f32_io(path.read_bytes()))
-    else:
-        from vsmagic.models import convert
-
-        spec, content = convert.convert(path)
-        write_atomically(network, content)
-    write_atomically(facts, encode_spec(spec))
+def by_hand(entry: Entry) -> str:
+    """Say how a model gets here that is not downloaded because its hash is not known well enough."""
+    name = entry.file.name if entry.file else "FILE"
+    return (
+        f"model {entry.name} cannot be fetched: its authors publish it inside an archive, and what it must be is not "
+        f"known for certain. Get it from {entry.page}, then run: vsmagic models add {name} --name {entry.name}"
+    )
 
 
 def memory_per_pixel(spec: ModelSpec) -> int:
@@ -120,3 +125,96 @@ def memory_per_pixel(spec: ModelSpec) -> int:
     Half as much again as the widest place in float32: OpenVINO takes 1.0 to 1.3 times that place.
     """
     return math.ceil(1.5 * spec.activations * 4)
+
+
+def _known(name: str) -> str:
+    names = ["auto", *(entry.name for entry in catalogue.ENTRIES), *store.added_names()]
+    close = difflib.get_close_matches(name.casefold(), names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}Expected a name that vsmagic models lists, or the path of an .onnx, .pth or .safetensors file."
+
+
+def _embedded(entry: Entry) -> Model:
+    spec = load_spec(EMBEDDED / f"{entry.embedded}.json")
+    return Model(name=entry.name, spec=spec, path=EMBEDDED / f"{entry.embedded}.onnx", passes=entry.passes)
+
+
+def _as_entry(model: Model, entry: Entry, name: str | None = None) -> Model:
+    """Let what the list says about a model stand in its spec."""
+    spec = msgspec.structs.replace(
+        model.spec,
+        name=name or entry.name,
+        precisions=entry.precisions,
+        content=entry.content,
+        licence=entry.licence,
+    )
+    return replace(model, name=spec.name, spec=spec)
+
+
+def _blended(entry: Entry, text: str) -> Model:
+    """Return a model whose weights lie between those of an entry (strength 1) and its partner (strength 0)."""
+    partner = catalogue.find(entry.blend) if entry.blend else None
+    if partner is None:
+        able = ", ".join(entry.name for entry in catalogue.ENTRIES if entry.blend)
+        raise ModelError(f"model {entry.name}@{text}: it has no strength to set. Models that have: {able}.")
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = math.nan
+    if not 0 <= strength <= 1:
+        raise ModelError(f"model {entry.name}@{text}: expected a strength from 0 to 1, such as {entry.name}@0.5")
+    if strength in (0, 1):
+        return of_entry(entry if strength else partner)
+    first, second = fetched(entry), fetched(partner)
+
+    def prepare(folder: Path) -> None:
+        from vsmagic.models import convert
+
+        spec, content = convert.blend(first, second, strength)
+        _write(folder, spec, content)
+
+    key = f"{entry.sha256}\0{partner.sha256}\0{strength!r}"
+    return _as_entry(_once(key, prepare, first), entry, f"{entry.name}@{strength:g}")
+
+
+def _local(path: Path) -> Model:
+    """Read a local file's facts once; later calls find them by the file's path, size and time of change."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ModelError(f"model {path}: the file cannot be read ({error.strerror}).") from error
+
+    def prepare(folder: Path) -> None:
+        _prepare(path, folder)
+
+    return _once(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}", prepare, path)
+
+
+def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
+    """Return the model prepared for this identity, preparing it where that has not been done."""
+    key = hashlib.sha256(f"{_PREPARATION}\0{identity}".encode()).hexdigest()[:32]
+    folder = settings().models / "local" / key
+    if not (folder / "spec.json").exists():
+        prepare(folder)
+    model = _prepared(folder, None)
+    return model if (folder / "network.onnx").exists() else replace(model, path=path)
+
+
+def _prepared(folder: Path, name: str | None) -> Model:
+    spec = load_spec(folder / "spec.json")
+    return Model(name=name or spec.name, spec=spec, path=folder / "network.onnx")
+
+
+def _prepare(path: Path, folder: Path) -> None:
+    """Write a file's spec, and an ONNX that runs where the file itself cannot."""
+    from vsmagic.models import prepare
+
+    spec, content = prepare.prepare(path)
+    _write(folder, spec, content)
+
+
+def _write(folder: Path, spec: ModelSpec, content: bytes | None) -> None:
+    """Write a prepared model; the spec comes last, since it is what tells that all is there."""
+    if content is not None:
+        write_atomically(folder / "network.onnx", content)
+    write_atomically(folder / "spec.json", encode_spec(spec))

@@ -1,0 +1,90 @@
+"""Run a network on small pictures in Python, to check it; exact, and independent of what will run it."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vsmagic.errors import ModelError, reason
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def pictures(channels: int, multiple: int = 1) -> "list[np.ndarray]":
+    """Return pictures to check a network on: noise, and one that looks like a picture (sky, texture, hard edges).
+
+    Each is ``[1, channels, height, width]``, float32 from 0 to 1, of a different size.
+    """
+    import numpy as np
+
+    noise = np.random.default_rng(1).random((1, channels, *_size(16, 24, multiple)))
+    height, width = _size(24, 20, multiple)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    sky = 0.3 + 0.5 * y / height + 0 * x
+    texture = 0.1 * np.sin(x * 1.3 + y * 0.7) * (y > height / 2)
+    disc = 0.4 * ((x - width / 2) ** 2 + (y - height / 3) ** 2 < (width / 4) ** 2)
+    drawn = np.stack([sky + texture - 0.3 * n * disc for n in range(channels)])[None]
+    eight_bits = np.round(drawn.clip(0, 1) * 255) / 255
+    return [noise.astype(np.float32), eight_bits.astype(np.float32)]
+
+
+def output(content: bytes, picture: "np.ndarray", path: Path) -> "np.ndarray":
+    """Return what an ONNX network makes of a picture, as float32; the picture is given in the type it takes.
+
+    Raises:
+        ModelError: the network has an operator that nobody knows, or cannot be computed.
+    """
+    import numpy as np
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        network = ReferenceEvaluator(content, new_ops=[_conv()])
+        kind = onnx.helper.tensor_dtype_to_np_dtype(network.input_types[0].tensor_type.elem_type)
+        (result,) = network.run(None, {network.input_names[0]: picture.astype(kind)})
+    except Exception as error:  # its operators raise whatever numpy raises
+        raise ModelError(f"model {path}: the network cannot be computed ({reason(error)}).") from error
+    return np.asarray(result, np.float32)
+
+
+def enlarge(picture: "np.ndarray", scale: int) -> "np.ndarray":
+    """Repeat every pixel of ``[batch, channels, height, width]``."""
+    return picture.repeat(scale, axis=2).repeat(scale, axis=3)
+
+
+@functools.cache
+def _conv() -> Any:
+    """The reference evaluator's convolution, by matrix products: its own takes minutes on a large network."""
+    import numpy as np
+    from onnx.reference.op_run import OpRun
+
+    class Conv(OpRun):
+        op_domain = ""
+
+        def _run(  # noqa: PLR0917 - the evaluator passes them like this
+            self, x: Any, w: Any, b: Any = None, auto_pad: Any = None, dilations: Any = None, group: Any = None,
+            kernel_shape: Any = None, pads: Any = None, strides: Any = None,  # noqa: ARG002
+        ) -> tuple[Any]:  # fmt: skip
+            if auto_pad not in (None, "NOTSET") or w.ndim != 4:
+                raise NotImplementedError(f"a convolution of {w.ndim - 2} dimensions padded by {auto_pad}")
+            top, left, bottom, right = pads or (0, 0, 0, 0)
+            (down, across), (high, wide) = dilations or (1, 1), w.shape[2:]
+            # Half precision is summed in single, as it is on hardware.
+            padded = np.pad(x.astype(np.float32), ((0, 0), (0, 0), (top, bottom), (left, right)))
+            reach = ((high - 1) * down + 1, (wide - 1) * across + 1)
+            seen = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
+            step = strides or (1, 1)
+            seen = seen[:, :, :: step[0], :: step[1], ::down, ::across]
+            groups = group or 1
+            parts = [
+                np.tensordot(some, weights.astype(np.float32), axes=((1, 4, 5), (1, 2, 3)))
+                for some, weights in zip(np.split(seen, groups, 1), np.split(w, groups, 0), strict=True)
+            ]
+            result = np.moveaxis(np.concatenate(parts, axis=3), 3, 1)
+            return ((result if b is None else result + b[:, None, None]).astype(x.dtype),)
+
+    return Conv
+
+
+def _size(height: int, width: int, multiple: int) -> tuple[int, int]:
+    return -(-height // multiple) * multiple, -(-width // multiple) * multiple

@@ -1,0 +1,152 @@
+"""Where model files lie, and whether a file is what its name says.
+
+    models/
+      RealESRGAN_x4plus.pth            a fetched file, or one put there by hand, under its authors' name
+      RealESRGAN_x4plus.pth.part       what has come so far of one that is being fetched
+      verified/RealESRGAN_x4plus.pth.json   its hash, worked out once, with the size and time of the file it is of
+      added/NAME/                      a model of the user's own: spec.json and network.onnx
+      local/KEY/                       what was read and converted from a file, found again by KEY
+
+All of it is below ``settings().models``.
+"""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from vsmagic.errors import ModelError, OutputError
+from vsmagic.files import write_atomically
+from vsmagic.models.catalogue import Entry, File
+from vsmagic.settings import settings
+
+State = Literal["built in", "fetched", "added", "damaged", "not fetched", "by hand"]
+
+_CHUNK = 1 << 20
+
+
+class _Verified(msgspec.Struct, frozen=True):
+    """A hash, and what tells that the file has not changed since it was worked out."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+def path_of(file: File) -> Path:
+    """Return where a fetched file lies."""
+    return settings().models / file.name
+
+
+def is_name(name: str) -> bool:
+    """Whether a model can be called this: it names a folder, and cannot be mistaken for a path or a strength."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name) is not None
+
+
+def added(name: str) -> Path:
+    """Return the folder of a model that the user added."""
+    return settings().models / "added" / name
+
+
+def added_names() -> list[str]:
+    """Return the names of the models that the user added."""
+    found = (facts.parent.name for facts in (settings().models / "added").glob("*/spec.json"))
+    return sorted(name for name in found if is_name(name))
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's hash.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise ModelError(f"{path}: the file cannot be read ({error.strerror}).") from error
+    return digest.hexdigest()
+
+
+def is_whole(file: File) -> bool | None:
+    """Whether the file in the models folder is the one its authors published; None if there is none.
+
+    Its hash is worked out once and remembered; later calls only look at its size and time of change.
+    """
+    path = path_of(file)
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    record = _note(file)
+    try:
+        known = msgspec.json.decode(record.read_bytes(), type=_Verified)
+    except (OSError, msgspec.DecodeError):
+        known = None
+    if known is None or (known.size, known.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
+        known = _Verified(sha256_of(path), stat.st_size, stat.st_mtime_ns)
+        write_atomically(record, msgspec.json.encode(known))
+    return known.sha256 == file.sha256
+
+
+def state(entry: Entry) -> State:
+    """Tell whether a model can be used now."""
+    if entry.file is None:
+        return "built in"
+    if entry.file.sha256 is None:
+        return "by hand"
+    match is_whole(entry.file):
+        case None:
+            return "not fetched"
+        case True:
+            return "fetched"
+        case _:
+            return "damaged"
+
+
+def forget(name: str, file: File | None) -> bool:
+    """Delete what is kept of a model: the fetched file, or the folder of an added one.
+
+    Returns:
+        Whether there was anything.
+
+    Raises:
+        OutputError: it cannot be deleted.
+    """
+    if file is None:
+        places = [added(name)]
+    else:
+        path = path_of(file)
+        places = [path, part_of(path), validators_of(path), _note(file)]
+    found = False
+    for place in places:
+        try:
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+            found = True
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise OutputError(f"{place}: cannot be deleted ({error.strerror}).") from error
+    return found
+
+
+def part_of(path: Path) -> Path:
+    """Return where a file grows until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+def validators_of(path: Path) -> Path:
+    """Return where is kept which version of the file on the server the part is of."""
+    return path.with_name(f"{path.name}.part.json")
+
+
+def _note(file: File) -> Path:
+    return settings().models / "verified" / f"{file.name}.json"
