@@ -14,6 +14,7 @@ from vsmagic.errors import VsmagicError
 _COMMANDS = {
     "enhance": "Make a better video: undo digital zoom, upscale, keep everything else.",
     "info": "Tell everything that decides how a file is handled.",
+    "models": "List models, fetch them, add your own.",
     "doctor": "Tell what of this installation works, what is missing, and what mends it.",
     "train": "Train a model on pictures it makes itself.",
     "bench": "Measure filters and encoding on this machine.",

@@ -1,0 +1,236 @@
+"""``vsmagic models``: which models there are, and getting them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vsmagic.errors import OptionError, SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from vsmagic.models.catalogue import Entry
+    from vsmagic.models.store import State
+
+_WIDE = 200
+_COLOURS = {"built in": "green", "fetched": "green", "added": "green", "damaged": "bold red"}
+
+
+class _Group(click.Group):
+    """A group that lists when no subcommand is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Group)
+def models() -> None:
+    """List models, fetch them, and add your own.
+
+    \b
+      vsmagic models                       all of them
+      vsmagic models anime x2              those in which both words occur
+      vsmagic models fetch realesr-animevideov3
+      vsmagic models add my.pth --name mine
+      vsmagic enhance in.mp4 out.mp4 --model mine
+    """  # noqa: D301 - click wants the backspace
+
+
+@models.command("list")
+@click.argument("words", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+def list_(words: tuple[str, ...], *, as_json: bool) -> None:
+    """List the models in which all WORDS occur."""
+    from vsmagic.models import listing
+
+    found = listing.listed(words)
+    if as_json:
+        click.echo(json.dumps([listing.facts(*one) for one in found], indent=2))
+    elif found:
+        _table(found)
+    else:
+        click.echo(f"No model in which all of these words occur: {' '.join(words)}.")
+
+
+@models.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def show(name: str, *, as_json: bool) -> None:
+    """Tell everything that is known of a model."""
+    from vsmagic.models import listing
+
+    entry, state = listing.one(name)
+    if as_json:
+        click.echo(json.dumps(listing.facts(entry, state), indent=2))
+        return
+    lines = _lines(entry, state)
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
+        click.echo(f"{label:<{width}}  {text}")
+
+
+@models.command()
+@click.argument("name")
+@click.option("--from", "source", type=click.Path(path_type=Path), help="A file you have, in place of a download.")
+@click.option("--yes", is_flag=True, help="Do not ask whether a licence that forbids commercial use suits you.")
+def fetch(name: str, *, source: Path | None, yes: bool) -> None:
+    """Download a model from its authors, continue a download, or take the file from somewhere else.
+
+    What came is taken only when its SHA-256 is that of the authors' file.
+    """
+    from vsmagic.models import download, listing
+
+    entry, state = listing.one(name)
+    if state == "fetched" and source is None:
+        click.echo(f"{entry.name} is there already.")
+        return
+    _agree(entry, yes=yes)
+    if source is not None:
+        path = download.take(entry, source)
+    else:
+        with _progress(entry.name) as progress:
+            path = download.fetch(entry, progress=progress)
+    _prepare(entry)
+    click.echo(f"{entry.name}: {path}")
+
+
+@models.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it; by default the file's name without its suffix.")
+def add(path: Path, *, name: str | None) -> None:
+    """Register a .onnx, .pth or .safetensors file as a model.
+
+    PyTorch weights are converted to ONNX and compared with PyTorch; every network is run before it is registered.
+    Nothing in the file is executed.
+    """
+    from vsmagic.models.add import add as add_model
+
+    spec = add_model(path, name)
+    kind = "RGB" if spec.channels == 3 else "luma"
+    click.echo(f"{spec.name}: x{spec.scale}, {kind}; use it with --model {spec.name}")
+
+
+@models.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Delete a fetched or added model from this machine."""
+    from vsmagic.models import listing, store
+
+    entry, state = listing.one(name)
+    if state == "built in":
+        raise OptionError(f"models remove: {entry.name} is a part of vsmagic and cannot be removed.")
+    gone = store.forget(entry.name, None if state == "added" else entry.file)
+    click.echo(f"{entry.name} is removed." if gone else f"{entry.name} was not on this machine.")
+
+
+def _table(found: "Sequence[tuple[Entry, State]]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("model", "scale", "for", "licence", "here"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for entry, state in found:
+        licence = Text(entry.licence, "yellow" if entry.commercial is False else "")
+        scale = "between" if entry.kind == "interpolate" else f"x{entry.scale}"
+        here = Text(state, _COLOURS.get(state, ""))
+        table.add_row(Text(entry.name), scale, entry.content, licence, here, Text(entry.description))
+    # A pipe or a file has no width: there, nothing needs to be folded.
+    Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
+    """Return label and text of every fact."""
+    file = entry.file
+    facts = [
+        ("name", entry.name),
+        ("what it is", entry.description),
+        ("family", entry.family),
+        ("for", f"{entry.content} pictures"),
+        ("makes", "frames in between" if entry.kind == "interpolate" else f"x{entry.scale}"),
+        ("sees", f"{'RGB' if entry.channels == 3 else 'luma'} from {entry.range[0]:g} to {entry.range[1]:g}"),
+        ("sizes", f"multiples of {entry.multiple}"),
+        ("halo", "the whole frame" if entry.halo is None else f"{entry.halo} pixels"),
+        ("precisions", ", ".join(entry.precisions)),
+        ("licence", _licence(entry)),
+        ("authors", entry.page or "not known"),
+        ("on this machine", state),
+    ]
+    if file:
+        facts += [
+            ("file", file.name),
+            ("from", file.url or "an archive on the authors' page"),
+            ("bytes", f"{file.bytes:,}" if file.bytes else "not known"),
+            ("sha256", file.sha256 or "not known"),
+        ]
+    return facts
+
+
+def _licence(entry: "Entry") -> str:
+    if entry.commercial is None:
+        return entry.licence
+    return f"{entry.licence}: commercial use is {'allowed' if entry.commercial else 'forbidden'}"
+
+
+def _agree(entry: "Entry", *, yes: bool) -> None:
+    """Say under which licence a model comes, and ask where it forbids commercial use."""
+    click.echo(f"{entry.name}: licence {_licence(entry)}; {entry.page}", err=True)
+    if entry.commercial is not False or yes:
+        return
+    if not sys.stdin.isatty():
+        raise OptionError(
+            f"models fetch: the licence of {entry.name} ({entry.licence}) forbids commercial use; say that this suits "
+            "you with --yes."
+        )
+    click.confirm("Fetch it?", abort=True, err=True)
+
+
+def _prepare(entry: "Entry") -> None:
+    """Convert at once what would have to be converted on first use."""
+    from vsmagic.models import registry
+
+    if entry.kind != "upscale":
+        return
+    if entry.file and not entry.file.name.endswith(".onnx"):
+        click.echo(f"{entry.name}: converting it to ONNX", err=True)
+    try:
+        registry.of_entry(entry)
+    except SetupError as error:
+        click.echo(f"vsmagic: warning: it is there, but cannot be used yet: {error}", err=True)
+
+
+def _progress(name: str) -> "AbstractContextManager[Callable[[int, int], None]]":
+    """A bar on a terminal; elsewhere a line for every tenth."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar() -> "Iterator[Callable[[int, int], None]]":
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(name)
+            yield lambda done, total: progress.update(task, completed=min(done, total), total=total)
+
+    @contextmanager
+    def lines() -> "Iterator[Callable[[int, int], None]]":
+        told = -1
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            if done * 10 // total != told:
+                told = done * 10 // total
+                click.echo(f"{name}: {done:,} of {total:,} bytes", err=True)
+
+        yield tell
+
+    return bar() if sys.stderr.isatty() else lines()

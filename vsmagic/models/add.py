@@ -1,0 +1,88 @@
+"""Register a model of the user's own under a name."""
+
+import errno
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from vsmagic.errors import ModelError, OptionError, OutputError
+from vsmagic.files import cache_folder, write_atomically
+from vsmagic.models import catalogue, inspect, prepare, registry, store
+from vsmagic.models.spec import ModelSpec, encode_spec
+from vsmagic.settings import settings
+
+
+def add(path: Path, name: str | None = None) -> ModelSpec:
+    """Convert a model file where needed, check it, and keep what runs under a name.
+
+    Args:
+        path: a ``.onnx``, ``.pth`` or ``.safetensors``; it may be deleted afterwards.
+        name: what to call it; by default the file's name without its suffix.
+
+    Returns:
+        The model's facts.
+
+    Raises:
+        OptionError: the name cannot be used or is taken, or the file is of another kind.
+        SetupError: the ``convert`` extra, which other files than ONNX need, is not installed.
+        ModelError: not a model that vsmagic can run.
+        OutputError: the models folder cannot be written.
+    """
+    if path.suffix.lower() not in registry.SUFFIXES:
+        raise OptionError(f"models add: {path} is no {', '.join(registry.SUFFIXES)} file.")
+    called = name if name is not None else re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("._+-")
+    entry = _free(called, path)
+    spec, content = prepare.check(path)
+    network = content if content is not None else inspect.read(path)
+    spec = msgspec.structs.replace(spec, name=called, sha256=hashlib.sha256(network).hexdigest())
+    if entry:
+        if (spec.scale, spec.channels) != (entry.scale, entry.channels):
+            raise ModelError(f"models add: {path} enlarges {spec.scale} times; {called} is a model of x{entry.scale}.")
+        spec = msgspec.structs.replace(spec, content=entry.content, licence=entry.licence)
+    _keep(spec, network)
+    return spec
+
+
+def _free(name: str, path: Path) -> catalogue.Entry | None:
+    """Check that a name can be given; return the entry that waits for this model to be added by hand."""
+    if not store.is_name(name) or name == "auto" or Path(name).suffix.lower() in registry.SUFFIXES:
+        raise OptionError(
+            f"models add: a model cannot be called {name!r}; expected letters, digits, dots, hyphens, plus signs and "
+            "underscores, and no file's suffix. Choose another with --name."
+        )
+    if (store.added(name) / "spec.json").exists():
+        raise OptionError(_taken(name))
+    entry = catalogue.find(name)
+    if entry and not (entry.file and entry.file.sha256 is None):
+        raise OptionError(
+            f"models add: {name} is a model that vsmagic knows. If {path} is its authors' file, run: vsmagic models "
+            f"fetch {entry.name} --from {path}; else choose another name with --name."
+        )
+    return entry
+
+
+def _taken(name: str) -> str:
+    return f"models add: there is a model called {name}; choose another --name, or run: vsmagic models remove {name}"
+
+
+def _keep(spec: ModelSpec, network: bytes) -> None:
+    """Let facts and network appear together."""
+    parent = cache_folder(settings().models / "added")
+    try:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix="."))
+    except OSError as error:
+        raise OutputError(f"{parent}: cannot be written ({error.strerror}). Set VSMAGIC_CACHE.") from error
+    try:
+        write_atomically(folder / "network.onnx", network)
+        write_atomically(folder / "spec.json", encode_spec(spec))
+        folder.rename(store.added(spec.name))
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise OptionError(_taken(spec.name)) from error
+        raise OutputError(f"{parent}: cannot be written ({error.strerror}). Set VSMAGIC_CACHE.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,64 @@
+"""All models in one list: those of the catalogue, and those that the user added."""
+
+import msgspec
+
+from vsmagic.errors import ModelError
+from vsmagic.models import catalogue, registry, store
+from vsmagic.models.catalogue import Entry
+from vsmagic.models.spec import load_spec
+from vsmagic.models.store import State
+
+
+def listed(words: tuple[str, ...] = ()) -> list[tuple[Entry, State]]:
+    """Return the models in which every word occurs, and whether each can be used now."""
+    added = {name: _of_added(name) for name in store.added_names()}
+    waiting = tuple(entry for entry in catalogue.ENTRIES if entry.name not in added)
+    known = [(_of_embedded(entry), store.state(entry)) for entry in catalogue.search(words, waiting)]
+    return [*known, *((entry, "added") for entry in catalogue.search(words, tuple(added.values())))]
+
+
+def one(name: str) -> tuple[Entry, State]:
+    """Return the model of that name, and whether it can be used now.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if name in store.added_names():
+        return _of_added(name), "added"
+    entry = catalogue.find(name)
+    if entry is None:
+        raise ModelError(f"model {name!r} is not known; vsmagic models lists those that are.")
+    return _of_embedded(entry), store.state(entry)
+
+
+def facts(entry: Entry, state: State) -> dict[str, object]:
+    """Return what is known of a model, ready for JSON."""
+    return {**msgspec.to_builtins(entry), "state": state}
+
+
+def _of_embedded(entry: Entry) -> Entry:
+    """Let the spec beside an embedded network have the last word on it."""
+    if not entry.embedded:
+        return entry
+    spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json")
+    return msgspec.structs.replace(entry, multiple=spec.multiple, halo=spec.halo, precisions=spec.precisions)
+
+
+def _of_added(name: str) -> Entry:
+    """Tell of a model that the user added what an entry tells."""
+    spec = load_spec(store.added(name) / "spec.json")
+    known = catalogue.find(name)
+    return Entry(
+        name=name,
+        family=known.family if known else "added",
+        scale=spec.scale,
+        channels=spec.channels,
+        multiple=spec.multiple,
+        halo=spec.halo,
+        precisions=spec.precisions,
+        content=spec.content,
+        licence=spec.licence,
+        commercial=known.commercial if known else None,
+        page=known.page if known else "",
+        description=known.description if known else "Added by you.",
+    )
