@@ -77,16 +77,3 @@ def test_set5_gives_the_figures_measured_elsewhere(model: str, scale: int, expec
         height, width = found.shape[:2]
         figures.append(y_psnr(found, fr.picture(data / f"images/set5/{name}_HR.png")[:height, :width], scale))
     assert np.mean(figures) == pytest.approx(expected, abs=0.05), figures
-
-
-def test_vsgan_gives_the_same(data: Path) -> None:
-    """An independent wrapper of the same weights."""
-    pytest.importorskip("torch")
-    vsgan = pytest.importorskip("vsgan", reason="VSGAN is not installed (pip install --no-deps vsgan)")
-    weights = data / "weights/realesr-animevideov3.pth"
-    picture = fr.picture(data / "images/set5/butterfly_LRx4.png")[:40, :40]
-    clip = fr.rgb(picture, vs.RGB24)
-    reference = vsgan.ESRGAN(clip, device="cpu").load(str(weights)).apply().clip
-    expected = np.stack(fr.planes(reference), axis=2)
-    found = by_us(weights, picture, 4, vs.RGB24)
-    assert np.abs(found - expected).max() <= 1
