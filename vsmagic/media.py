@@ -4,8 +4,6 @@ Nothing is decoded beyond what libavformat needs to open the file, so the number
 the stream headers *claim*; ``vsmagic.source`` tells the truth about frames and their times.
 """
 
-import math
-import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vsmagic.errors import SourceError
+from vsmagic.h273 import MATRICES, PRIMARIES, RANGES, TRANSFERS
+from vsmagic.sidedata import Hdr, read_display, read_hdr
+from vsmagic.unreadable import check_readable, why_unreadable
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -22,45 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover"]
 FieldOrder = Literal["progressive", "top", "bottom"]
 
-# ITU-T H.273 code points, under the names ffmpeg's options take.
-MATRICES = {
-    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
-    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
-}  # fmt: skip
-TRANSFERS = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
-    11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
-    17: "smpte428", 18: "arib-std-b67",
-}  # fmt: skip
-PRIMARIES = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
-    11: "smpte431", 12: "smpte432", 22: "jedec-p22",
-}  # fmt: skip
-RANGES: dict[int, Literal["limited", "full"]] = {1: "limited", 2: "full"}
 _FIELD_ORDERS: dict[int, FieldOrder] = {1: "progressive", 2: "top", 3: "bottom", 4: "top", 5: "bottom"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mastering:
-    """The display a HDR picture was graded on (SMPTE ST 2086)."""
-
-    primaries: tuple[tuple[Fraction, Fraction], ...] | None
-    """CIE 1931 x, y of red, green, blue; None when absent."""
-    white: tuple[Fraction, Fraction] | None
-    """CIE 1931 x, y of white; None when absent."""
-    luminance: tuple[Fraction, Fraction] | None
-    """Lowest and highest luminance in cd/m²; None when absent."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hdr:
-    """HDR metadata in the container; streams may carry more in their frames."""
-
-    mastering: Mastering | None = None
-    light_level: tuple[int, int] | None = None
-    """MaxCLL and MaxFALL in cd/m²."""
-    dolby_vision: tuple[int, int] | None = None
-    """Dolby Vision profile and level."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +148,7 @@ def probe(path: Path | str) -> Media:
             track that a decoder can be found for.
     """
     path = Path(path)
-    _check_readable(path)
+    check_readable(path)
     import av
 
     try:
@@ -193,7 +156,7 @@ def probe(path: Path | str) -> Media:
         with av.open(f"file:{path}", "r") as container:
             media = _media(path, container)
     except (av.FFmpegError, ValueError, EOFError) as error:
-        raise SourceError(_why_unreadable(path, error)) from error
+        raise SourceError(why_unreadable(path, error)) from error
     _check_video(media)
     return media
 
@@ -213,19 +176,6 @@ def first_time(media: Media, track: VideoTrack) -> Fraction:
     return Fraction(0) if start is None else max(start - media.start, Fraction(0))
 
 
-def _check_readable(path: Path) -> None:
-    try:
-        if path.is_dir():
-            raise SourceError(f"{path}: is a directory; expected a video file.")
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise SourceError(f"{path}: the file is empty; copy or download it again.")
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: no such file; check the name and the folder.") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
-
-
 def _check_video(media: Media) -> None:
     if media.format == "tty" or any(track.codec == "ansi" for track in media.video):
         raise SourceError(f"{media.path}: is a text file; expected a video file.")
@@ -237,44 +187,6 @@ def _check_video(media: Media) -> None:
         raise SourceError(
             f"{media.path}: no frame of its {codecs} video can be decoded; the stream is damaged, get the file again."
         )
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    with path.open("rb") as file:
-        head = file.read(4096)
-    if _is_text(head):
-        return f"{path}: is a text file; expected a video file."
-    if head[4:8] == b"ftyp" and "moov" not in _boxes(path):
-        return f"{path}: the file is cut off: its index (moov) is missing; copy or download it again."
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{path}: not a video file that can be opened ({reason}); expected a container with a header, such as MP4."
-
-
-def _is_text(head: bytes) -> bool:
-    if b"\0" in head:
-        return False
-    try:
-        head[: len(head) - 3 if len(head) == 4096 else None].decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _boxes(path: Path) -> list[str]:
-    """Names of the boxes at the top level of an ISO file (MP4, MOV)."""
-    names = []
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        while file.tell() + 8 <= size:
-            begin = file.tell()
-            length, name = struct.unpack(">I4s", file.read(8))
-            names.append(name.decode("latin-1"))
-            if length == 1:
-                length = int.from_bytes(file.read(8))
-            if length < 8:
-                break
-            file.seek(begin + length)
-    return names
 
 
 def _media(path: Path, container: "InputContainer") -> Media:
@@ -361,7 +273,7 @@ def _common(stream: "Stream", kind: Kind) -> dict[str, Any]:
 def _video(stream: Any, number: int, common: dict[str, Any]) -> VideoTrack:
     context = stream.codec_context
     side = context.coded_side_data
-    rotation, mirrored = _display(side.get("display_matrix"))
+    rotation, mirrored = read_display(side.get("display_matrix"))
     pixel_format = context.format
     alpha_mode = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
     return VideoTrack(
@@ -383,43 +295,12 @@ def _video(stream: Any, number: int, common: dict[str, Any]) -> VideoTrack:
         primaries=PRIMARIES.get(context.color_primaries),
         field_order=_FIELD_ORDERS.get(context.field_order),
         alpha=alpha_mode == "1" or _has_alpha(pixel_format),
-        hdr=_hdr(side),
+        hdr=read_hdr(side),
     )
 
 
 def _has_alpha(pixel_format: Any) -> bool:
     return pixel_format is not None and any(part.is_alpha for part in pixel_format.components)
-
-
-def _display(matrix: bytes | None) -> tuple[int, bool]:
-    """Clockwise degrees and mirroring of a display matrix (ISO/IEC 14496-12, 16.16 fixed point)."""
-    if matrix is None or len(matrix) != 36:
-        return 0, False
-    a, b, _, c, d = struct.unpack("=9i", matrix)[:5]
-    return round(math.degrees(math.atan2(b, a))) % 360, a * d - b * c < 0
-
-
-def _hdr(side: Mapping[str, bytes]) -> Hdr:
-    level = side.get("content_light_level", b"")
-    vision = side.get("dovi_conf", b"")
-    return Hdr(
-        mastering=_mastering(side.get("mastering_display_metadata", b"")),
-        light_level=struct.unpack("=2I", level) if len(level) == 8 else None,
-        dolby_vision=(vision[2], vision[3]) if len(vision) >= 4 else None,
-    )
-
-
-def _mastering(data: bytes) -> Mastering | None:
-    """Read libavutil's AVMasteringDisplayMetadata: ten rationals and two flags."""
-    if len(data) != 88:
-        return None
-    *numbers, has_primaries, has_luminance = struct.unpack("=22i", data)
-    values = [Fraction(top, bottom or 1) for top, bottom in zip(numbers[::2], numbers[1::2], strict=True)]
-    return Mastering(
-        primaries=tuple((values[i], values[i + 1]) for i in (0, 2, 4)) if has_primaries else None,
-        white=(values[6], values[7]) if has_primaries else None,
-        luminance=(values[8], values[9]) if has_luminance else None,
-    )
 
 
 def _fraction(value: Any) -> Fraction | None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from vsmagic.encode import mux
 from vsmagic.encode.codecs import CONTAINERS, codec_for
 from vsmagic.errors import OptionError
-from vsmagic.media import MATRICES, AudioTrack, Hdr, Media, Track, VideoTrack, probe
+from vsmagic.h273 import MATRICES
+from vsmagic.media import AudioTrack, Media, Track, VideoTrack, probe
+from vsmagic.sidedata import Hdr
 
 if TYPE_CHECKING:
     import vapoursynth as vs
