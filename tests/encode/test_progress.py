@@ -34,6 +34,11 @@ def test_plain_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert lines[-1].startswith("vsmagic: frame 100 of 100 (100%)")
 
 
+def test_frames_before_the_total_is_known_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Plain().frames(3)
+    assert capsys.readouterr().err == ""
+
+
 def test_without_a_terminal_it_is_plain() -> None:
     with shown() as found:
         assert isinstance(found, Plain)

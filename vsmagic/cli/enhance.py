@@ -130,8 +130,8 @@ def _chain(flags: dict[str, Any]) -> str:
 
 
 def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
-    from vsmagic.encode.job import run
     from vsmagic.encode.progress import shown
+    from vsmagic.encode.work import run
 
     with shown(quiet=quiet) as progress:
         result = run(prepared, progress)

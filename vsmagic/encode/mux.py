@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from vsmagic.encode.codecs import TEXT_SUBTITLES, Container
+from vsmagic.encode.codecs import TEXT_SUBTITLES, Codec, Container
 from vsmagic.encode.ffmpeg import Ffmpeg
 from vsmagic.media import AudioTrack, Media, Track, VideoTrack
 
@@ -175,6 +175,19 @@ def mux_command(
         *options,
         *("-f", container.muxer, str(output)),
     ]
+
+
+def container_options(container: Container, codec: Codec, base: Fraction | None) -> list[str]:
+    """Return muxer options: the tag that Apple's players want, and a clock in which every time is exact."""
+    if container.muxer not in {"mp4", "mov"}:
+        return [*container.options]
+    options = [*container.options, *(["-tag:v", "hvc1"] if codec.name == "h265" else [])]
+    if base is not None:
+        scale = base.denominator
+        while scale < 1000:  # a coarse clock would round the start of the sound's edit list
+            scale *= 10
+        options += ["-video_track_timescale", str(scale)]
+    return options
 
 
 def attach_covers(original: Original, folder: Path) -> list[str]:

@@ -61,7 +61,8 @@ class Plain:
     def frames(self, done: int) -> None:
         """Tell now and then, and at the end."""
         now = time.monotonic()
-        if now - self._last < _PLAIN_SECONDS and done < self._total:
+        early = now - self._last < _PLAIN_SECONDS and done < self._total
+        if early or not self._total:  # vspipe may count before its description has been read
             return
         self._last = now
         print(f"vsmagic: {_words(done, self._total, now - self._started)}", file=sys.stderr, flush=True)  # noqa: T201
@@ -96,6 +97,8 @@ class Live:
 
     def frames(self, done: int) -> None:
         """Move the bar."""
+        if not self._total:
+            return
         words = _words(done, self._total, time.monotonic() - self._started)
         self._bar.update(self._task, completed=min(done, self._total), description=words)
 
