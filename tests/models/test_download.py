@@ -136,6 +136,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def there(self) -> None:
         self.redirect("/moved/weights.pth")
 
+    def there_with_an_endless_body(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "/moved/weights.pth")
+        self.end_headers()
+        while True:
+            self.wfile.write(bytes(65536))
+
     def round_about(self) -> None:
         self.redirect("/weights.pth?again" if "again" not in self.path else "/weights.pth")
 
@@ -221,6 +228,7 @@ def left_over() -> list[str]:
         pytest.param([Handler.broken, Handler.properly], id="500 once"),
         pytest.param([Handler.there, Handler.properly], id="redirects"),
         pytest.param([Handler.there, Handler.truncated, Handler.there, Handler.properly], id="redirects, truncated"),
+        pytest.param([Handler.there_with_an_endless_body, Handler.properly], id="redirects with an endless body"),
         pytest.param([Handler.hangs_up, Handler.properly], id="hangs up"),
     ],
 )

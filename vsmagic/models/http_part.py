@@ -192,6 +192,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if not newurl.startswith(("https://", "http://")) or (
             req.full_url.startswith("https:") and newurl.startswith("http://")
         ):
-            fp.close()
             raise Refused(f"redirects to {newurl}, which is not trusted")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    @override
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
+    ) -> IO[bytes] | None:
+        fp.close()  # what comes with a redirect would be read to its end, and may have none
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
