@@ -1,5 +1,6 @@
 """The contract between filters and plugins, and the one place where a plugin is called."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +8,12 @@ from typing import Any
 
 import vapoursynth as vs
 
+from vsmagic.engine.store import Engine
 from vsmagic.errors import BackendError, ModelError, reason
 from vsmagic.models.spec import Precision
+from vsmagic.settings import settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,10 @@ class Request:
     """Frames that the plugin works on at the same time."""
     device: int = 0
     """Number of the device among those of its kind."""
+    model: str = ""
+    """The model's name, for messages and for what is kept of it."""
+    sha256: str | None = None
+    """Hash that the model is known by; None where only the file is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,11 @@ class Backend:
     """How many streams use this machine best."""
     trouble: Callable[[], str | None] = field(default=lambda: None)
     """Why the backend cannot run on this machine although its plugin is there, with the remedy; None if it can."""
+    memory: Callable[[int], int] = field(default=lambda device: settings().memory)  # noqa: ARG005
+    """Bytes that the streams on a device, given by its number, may take together."""
+    compiled: Callable[[Request, vs.VideoNode, Engine | None], Engine] | None = None
+    """For a plugin that loads an engine: returns the one for this clip, built if there is none. The engine it is
+    given is one that the plugin has refused."""
     excludes: frozenset[str] = frozenset()
     """ONNX operators the plugin must not be given."""
 
@@ -56,11 +70,29 @@ def run(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
         ModelError: the plugin cannot load the network.
         BackendError: the plugin's device or library fails.
     """
-    plugin = getattr(vs.core, backend.namespace)
     try:
-        result: vs.VideoNode = plugin.Model(clip, str(request.network), **backend.arguments(request))
+        return _load(clip, backend, request)
     except vs.Error as error:
         message = f"backend {backend.name}: cannot run {request.network.name} on a {clip.width}x{clip.height} clip"
         kind = BackendError if "device" in str(error).lower() else ModelError
         raise kind(f"{message} ({reason(error)}). Try another backend or model.") from error
-    return result
+
+
+def _load(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
+    """Call the plugin; an engine that it refuses is built again, once."""
+
+    def model(file: Path) -> vs.VideoNode:
+        result: vs.VideoNode = plugin.Model(clip, str(file), **backend.arguments(request))
+        return result
+
+    plugin = getattr(vs.core, backend.namespace)
+    if backend.compiled is None:
+        return model(request.network)
+    engine = backend.compiled(request, clip, None)
+    try:
+        return model(engine.path)
+    except vs.Error as error:
+        if "engine" not in str(error):  # the device, not the file
+            raise
+        log.warning("backend %s: engine %s does not load (%s); building it again", backend.name, engine.path, error)
+    return model(backend.compiled(request, clip, engine).path)

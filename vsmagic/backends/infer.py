@@ -12,7 +12,6 @@ from vsmagic.backends.base import Backend, Request
 from vsmagic.errors import OptionError
 from vsmagic.models.registry import Model, memory_per_pixel
 from vsmagic.models.spec import Precision
-from vsmagic.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +59,8 @@ def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
         precision=plan.precision,
         streams=plan.streams or _fitting_streams(size, plan),
         device=plan.device,
+        model=spec.name,
+        sha256=spec.sha256,
     )
 
     def run(part: vs.VideoNode) -> vs.VideoNode:
@@ -93,7 +94,7 @@ def _tile_size(clip: vs.VideoNode, plan: Plan) -> tuple[int, int]:
     """Return the tile to use on a clip whose size is already a multiple of the model's; the clip's own for none."""
     spec = plan.model.spec
     whole = (clip.width, clip.height)
-    pixels = settings().memory // (memory_per_pixel(spec) * (plan.streams or 1))
+    pixels = plan.backend.memory(plan.device) // (memory_per_pixel(spec) * (plan.streams or 1))
     if spec.halo is None:
         if plan.tile != "auto":
             raise OptionError(
@@ -108,5 +109,5 @@ def _tile_size(clip: vs.VideoNode, plan: Plan) -> tuple[int, int]:
 
 
 def _fitting_streams(size: tuple[int, int], plan: Plan) -> int:
-    room = settings().memory // (size[0] * size[1] * memory_per_pixel(plan.model.spec))
+    room = plan.backend.memory(plan.device) // (size[0] * size[1] * memory_per_pixel(plan.model.spec))
     return max(1, min(room, plan.backend.streams()))

@@ -16,6 +16,7 @@ _COMMANDS = {
     "info": "Tell everything that decides how a file is handled.",
     "models": "List models, fetch them, add your own.",
     "doctor": "Tell what of this installation works, what is missing, and what mends it.",
+    "engines": "Build, list and delete compiled TensorRT engines.",
     "train": "Train a model on pictures it makes itself.",
     "bench": "Measure filters and encoding on this machine.",
 }
