@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_a_recipe_and_options_over_it(run, tmp_path):
 
 @needs_builder
 def test_our_own_recipe_builds(run):
-    built = run("engines", "build", "engines/magic-480p.toml")
+    built = run("engines", "build", Path(__file__).parents[2] / "engines" / "magic-480p.toml")
     assert built.code == 0, built.err
     assert [line.split("  ")[2] for line in built.out.splitlines()] == ["640x480", "720x480", "854x480"]
 
