@@ -30,8 +30,9 @@ def model():
     return lambda luma: session.run(None, {"luma": luma[None, None]})[0][0, 0]
 
 
-@pytest.mark.parametrize(("folder", "bicubic", "least"), [("set5", 33.65, 1.5), ("set14", 29.88, 1.0)])
+@pytest.mark.parametrize(("folder", "bicubic", "least"), [("set5", 33.65, 3.2), ("set14", 29.88, 2.3)])
 def test_it_beats_bicubic_on_every_picture_and_by_far_in_the_mean(data, model, folder, bicubic, least):
+    """The first bar was 1.5 and 1.0 dB; what is asked here is what docs/training.md says, less a tenth."""
     scores = evaluate(data / "images" / folder, model)
     assert mean(scores).model >= bicubic + least
     assert min(score.gain for score in scores) > 0, scores
@@ -46,7 +47,7 @@ def test_applied_twice_it_beats_bicubic_at_four(data, model):
         small = read_luma(large.with_name(large.name.replace("_HR", "_LRx4")))
         truth = read_luma(large)[: 4 * small.shape[0], : 4 * small.shape[1]]
         scores.append(psnr(truth, enlarge(enlarge(small, model), model), border=4))
-    assert np.mean(scores) > 28.42 + 0.8
+    assert np.mean(scores) > 28.42 + 2
 
 
 def test_its_spec_tells_the_truth(spec):

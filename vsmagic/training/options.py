@@ -19,7 +19,7 @@ class TrainOptions:
     threads: int = 2
     """CPU threads of torch and processes that draw pictures. Another number gives slightly other weights."""
 
-    pictures: int = 600
+    pictures: int = 2000
     """Pictures to draw."""
     picture_size: int = 320
     """Their height and width in pixels, even."""
@@ -29,7 +29,7 @@ class TrainOptions:
     depth: int = 6
     """3x3 convolutions between the first layer and the last."""
 
-    steps: int = 3_000
+    steps: int = 30_000
     """Steps of the optimiser."""
     batch: int = 16
     """Patches a step."""

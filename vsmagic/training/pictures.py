@@ -7,7 +7,8 @@ A. Lee, D. Mumford, J. Huang, 'Occlusion models for natural images', 2001, and M
 by looking at noise', 2021. Leaves are shaded and textured; others hold weaves, fur, drawn lines with flat colour, and
 text. Some get a little blur, sensor noise or JPEG.
 
-A picture depends on its seed and its number alone, never on the others or on who draws it.
+A picture depends on its seed and its number alone, never on the others or on which process draws it. Between machines
+single pixels may round to the next value, for numpy's matrix product adds in an order that goes by the CPU.
 """
 
 import io
