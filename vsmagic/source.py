@@ -2,9 +2,11 @@
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import vapoursynth as vs
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # BestSource's cachemode: always read and write the index, in a tree of its own below cachepath.
 _CACHE_IN_TREE = 2
+# Requests come out of order by as many frames as VapourSynth has threads; what falls out must be decoded again.
+_CACHED_FRAMES = 24
 _NO_TIMESTAMP = -(2**63)  # FFmpeg's AV_NOPTS_VALUE
 # What raw streams without timestamps are played at, by FFmpeg and by players built on it.
 _UNTIMED_RATE = Fraction(25)
@@ -143,29 +147,38 @@ def _bestsource(path: Path, track: int) -> Loaded:
         raise SourceError(f"{path}: BestSource cannot read it ({reason(error)}). Try loader='ffms2'.") from error
 
 
-def _open_bestsource(path: Path, track: int, *, one_format: bool = False) -> Loaded:
-    index = cache_folder(settings().indexes)
-    found = vs.core.bs.VideoSource(
-        str(path.resolve()),
-        track=-1 - track,
-        variableformat=0 if one_format else -1,
-        cachemode=_CACHE_IN_TREE,
-        cachepath=str(index),
-        showprogress=True,
-        exporttimestamps=True,
-        apply_rotation=True,
-    )
-    clip = found["clip"]
-    if not clip.width and not one_format:
+def _open_bestsource(path: Path, track: int) -> Loaded:
+    options: dict[str, Any] = {
+        "source": str(path.resolve()),
+        "track": -1 - track,
+        "cachemode": _CACHE_IN_TREE,
+        "cachepath": str(cache_folder(settings().indexes)),
+        "apply_rotation": True,
+    }
+    clip = vs.core.bs.VideoSource(**options, showprogress=True)
+    if not clip.width:
         log.warning(
             "%s: the picture's size or format changes on the way; frames unlike the first are left out", path.name
         )
-        return _open_bestsource(path, track, one_format=True)
+        options["variableformat"] = 0
+        clip = vs.core.bs.VideoSource(**options)
+    # Opened again now that the size is known, which takes milliseconds: the cache is counted in MiB, and the default
+    # of 100 would hold a small clip whole.
+    found = vs.core.bs.VideoSource(**options, cachesize=_cache_size(clip), exporttimestamps=True)
+    clip = found["clip"]
     tick = Fraction(found["timebasenum"], found["timebaseden"])
     stamps = found["timestamps"]
     stamps = [stamps] if isinstance(stamps, int) else stamps
     known = _NO_TIMESTAMP not in stamps and len(stamps) == clip.num_frames
     return Loaded(clip=clip, stamps=[stamp * tick for stamp in stamps] if known else None, tick=tick)
+
+
+def _cache_size(clip: vs.VideoNode) -> int:
+    """MiB that hold the frames around the present one."""
+    fmt = clip.format
+    chroma = (fmt.num_planes - 1) / (1 << (fmt.subsampling_w + fmt.subsampling_h))
+    frame: float = clip.width * clip.height * fmt.bytes_per_sample * (1 + chroma)
+    return max(1, math.ceil(_CACHED_FRAMES * frame / 2**20))
 
 
 def _explain(path: Path, track: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,29 @@ def test_wrong_arguments_are_told_and_counted(arguments: list[str], code: int, w
     assert word in ran.err
     assert "Traceback" not in ran.err
     assert ran.out == ""
+
+
+def test_a_source_relative_to_where_vspipe_was_started(clip: Path) -> None:
+    vspipe = find_vspipe()
+    graph = vspipe.shell([str(vspipe.program), "--info", str(script()), "--arg", f"source={clip.name}", "-"])
+    done = subprocess.run(["sh", "-c", f"cd '{clip.parent}' && {graph}"], capture_output=True, check=False)
+    assert b"Frames: 10" in done.stdout, done.stderr.decode()
+
+
+def test_a_long_clip_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    path, vspipe = tmp_path / "long.mp4", find_vspipe()
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=60:d=20", "-pix_fmt", "yuv420p", "-preset", "ultrafast", path)
+
+    def peak(frames: int) -> int:
+        options = ["--end", str(frames - 1), "--arg", f"source={path}", "--arg", "scale=2", "--arg", "backend=ov"]
+        line = [str(vspipe.program), *options, str(script()), "--"]
+        observed = [sys.executable, "-m", "vsmagic.bench.observed", *line]
+        done = subprocess.run(observed, env=vspipe.environ(), capture_output=True, check=True)
+        told = json.loads(done.stdout)
+        assert told["code"] == 0, done.stderr.decode()
+        return int(told["peak"])
+
+    assert peak(1200) <= 1.1 * peak(200)
 
 
 def test_a_chain_file_relative_to_itself(clip: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def info(*, source: Path, track: int, loader: str, as_json: bool) -> None:
 
     Reads the file once to find the exact time of every frame; the index is kept for later.
     """
-    from vsmagic.encode.facts import gather
+    from vsmagic.cli.facts import gather
 
     facts = gather(source, track=track, loader=loader)
     if as_json:

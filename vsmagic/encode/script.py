@@ -22,7 +22,9 @@ describe         file that receives a JSON description of the output; errors are
 """
 
 import bisect
+import ctypes
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -46,6 +48,8 @@ _FLAGS = (*_TEXTS, *_NUMBERS, "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 _CACHE_MIB = 512
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_FRAME_BYTES = 64 * 1024
 
 
 def build(given: Mapping[str, object]) -> vs.VideoNode:
@@ -55,6 +59,8 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
     """
     arguments = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in given.items()}
     logs.to_stderr(logging.INFO)
+    _return_frames_to_system()
+    _go_back()
     try:
         return _build(arguments)
     except VsmagicError as error:
@@ -63,6 +69,24 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
         else:
             sys.stderr.write(f"vsmagic: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _return_frames_to_system() -> None:
+    """Let glibc map each frame on its own, so that a freed frame's memory is free again.
+
+    By default it raises the size from which it does so to that of the largest block freed; frames then share heaps
+    with a network's buffers, the heaps are never empty, and a long clip takes more and more memory.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _FRAME_BYTES)
+
+
+def _go_back() -> None:
+    """Return to the folder that vspipe was started in: it goes to the script's, where relative paths mean nothing."""
+    folder = Path(os.environ.get("PWD", ""))
+    if folder.is_dir():
+        os.chdir(folder)
 
 
 def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
