@@ -48,7 +48,7 @@ def load(path: Path, track: int) -> Loaded:
     if tracks[track].rotation % 180:
         aspect = 1 / aspect
     clip = clip.std.SetFrameProps(_SARNum=aspect.numerator, _SARDen=aspect.denominator)
-    return Loaded(clip=clip, stamps=loaded.stamps, tick=loaded.tick)
+    return Loaded(clip=clip, stamps=loaded.stamps, tick=loaded.tick, alpha=tracks[track].alpha)
 
 
 def _turned(clip: vs.VideoNode, track: media.VideoTrack) -> vs.VideoNode:

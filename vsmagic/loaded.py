@@ -17,3 +17,5 @@ class Loaded:
     """Start of each frame in seconds; None where the file tells none."""
     tick: Fraction
     """Step of the clock that ``stamps`` are counted in."""
+    alpha: bool = False
+    """The file has transparency, which ``clip`` has not."""

@@ -62,14 +62,9 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SourceError(f"{path}: {what}; expected a video file.")
     loaded = _LOADERS[loader](path, track)
-    if "_Alpha" in loaded.clip.get_frame(0).props or _has_alpha_layer(path, track):
+    if loaded.alpha:
         log.warning("%s: has an alpha channel, which is left out", path.name)
     return timed(loaded, path.name)
-
-
-def _has_alpha_layer(path: Path, track: int) -> bool:
-    """Whether VP8 or VP9 carries alpha as a second layer, which only their containers tell."""
-    return path.suffix.lower() in (".mkv", ".webm") and media.probe(path).video[track].alpha
 
 
 def timed(loaded: Loaded, name: str) -> vs.VideoNode:
@@ -170,7 +165,19 @@ def _open_bestsource(path: Path, track: int) -> Loaded:
     stamps = found["timestamps"]
     stamps = [stamps] if isinstance(stamps, int) else stamps
     known = _NO_TIMESTAMP not in stamps and len(stamps) == clip.num_frames
-    return Loaded(clip=clip, stamps=[stamp * tick for stamp in stamps] if known else None, tick=tick)
+    return Loaded(
+        clip=clip,
+        stamps=[stamp * tick for stamp in stamps] if known else None,
+        tick=tick,
+        alpha="_Alpha" in clip.get_frame(0).props or _has_alpha_layer(path, track),
+    )
+
+
+def _has_alpha_layer(path: Path, track: int) -> bool:
+    """Whether VP8 or VP9 carries alpha as a second layer, which only their containers tell."""
+    codecs = vs.core.bs.TrackInfo(str(path.resolve()))["codecstr"]
+    layered = {"vp8", "vp9"} & {codec.lower() for codec in ([codecs] if isinstance(codecs, str) else codecs)}
+    return bool(layered) and media.probe(path).video[track].alpha
 
 
 def _cache_size(clip: vs.VideoNode) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import vapoursynth as vs
 
+from vsmagic.backends import ncnn
 from vsmagic.backends.base import Backend
 from vsmagic.backends.ncnn import NCNN
 from vsmagic.backends.ort import ORT, ORT_CUDA
@@ -18,8 +19,6 @@ log = logging.getLogger(__name__)
 
 # The fastest first: "auto" takes the first one that runs here.
 BACKENDS = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT)
-
-_NCNN_CPU_DEVICE = 3  # ncnn's own number for a device that is the processor
 
 
 def trouble(backend: Backend) -> str | None:
@@ -109,15 +108,10 @@ def _usable(backend: Backend, network: Path | None) -> bool:
     why = trouble(backend)
     if why:
         log.debug("backend auto: not %s: %s", backend.name, why)
-    elif backend is NCNN and software_vulkan():
+    elif backend is NCNN and ncnn.software():
         log.debug("backend auto: not ncnn: Vulkan shows only a software renderer")
         return False
     elif network and (operator := refused(backend, network)):
         log.info("backend auto: not %s: the network has the operator %s", backend.name, operator)
         return False
     return why is None
-
-
-def software_vulkan() -> bool:
-    """Whether Vulkan's first device is a software renderer on the processor."""
-    return int(vs.core.ncnn.DeviceProperties()["type"]) == _NCNN_CPU_DEVICE
