@@ -74,7 +74,7 @@ def choose(name: str, network: Path | None = None) -> Backend:
 
 
 def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bool = False) -> Precision:
-    """Return the precision asked for; for ``auto`` the first one the model prefers that the backend has.
+    """Return the precision asked for; for ``auto`` see :meth:`ModelSpec.choose_precision`.
 
     Args:
         name: auto, f32, f16 or bf16.
@@ -87,7 +87,7 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
         BackendError: ``strict``, and the backend cannot compute in that precision on this machine.
     """
     if name == "auto":
-        return next((p for p in spec.precisions if p in backend.precisions), "f32")
+        return spec.choose_precision(backend.precisions) or "f32"
     wanted: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
     if name not in wanted:
         raise OptionError(f"precision {name!r} is not known; expected auto, {', '.join(wanted)}.")

@@ -90,16 +90,16 @@ def jobs(
 
 
 def choose_precision(name: Literal["auto", "f32", "f16"], model: Model) -> EnginePrecision:
-    """Return the precision asked for; for ``auto`` the one the filters take: the model's preferred of those there are.
+    """Return the precision asked for; for ``auto`` the one the filters take.
 
     Raises:
         ModelError: the model tolerates neither.
     """
     if name != "auto":
         return name
-    for precision in model.spec.precisions:
-        if precision != "bf16":
-            return precision
+    chosen = model.spec.choose_precision(("f16", "f32"))
+    if chosen in ("f16", "f32"):
+        return chosen
     raise ModelError(f"model {model.name}: tolerates {', '.join(model.spec.precisions)} only. Name f16 or f32.")
 
 
