@@ -1,6 +1,8 @@
 """Fixtures of every test: where the real clips, pictures and weights are."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,18 @@ def data() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the suite out of the user's cache, and let it start cold."""
     os.environ["VSMAGIC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """Undo what a command run in this process did to logging, so that no test depends on those before it."""
+    loggers = [logging.getLogger(name) for name in ("vsmagic", "vapoursynth")]
+    states = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, propagate, handlers) in zip(loggers, states, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture

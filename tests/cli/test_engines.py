@@ -82,7 +82,7 @@ def test_a_recipe_and_options_over_it(run, tmp_path):
     built = run("engines", "build", recipe, "--model", "magic-x2")
     assert "magic-x2  96x64  f16  8.6" in built.out
     built = run("engines", "build", recipe, "--model", "magic-x2", "--shape", "64x64", "--compute-capability", "7.5")
-    assert "magic-x2  64x64  f32  7.5" in built.out
+    assert "magic-x2  64x64  f16  7.5" in built.out
 
 
 @needs_builder

@@ -33,7 +33,7 @@ def matrix_of(name: str) -> int:
     return vs.MATRIX_RGB if name.startswith("RGB") else vs.MATRIX_BT709
 
 
-def constant(name: str, level: float, value_range: int) -> vs.VideoNode:
+def constant(name: str, level: float, value_range: int, size: tuple[int, int] = (16, 12)) -> vs.VideoNode:
     """A colour that every matrix can show, in any format and range."""
     fmt = core.get_video_format(fr.FORMATS[name])
     numbers = [level, 0.1, -0.08] if fmt.color_family == vs.YUV else [level, level / 2, level / 3]
@@ -44,7 +44,8 @@ def constant(name: str, level: float, value_range: int) -> vs.VideoNode:
         chroma = lambda v: 128 * unit + v * (224 * unit if limited else fr.peak(fmt))  # noqa: E731
         yuv = fmt.color_family == vs.YUV
         numbers = [round((chroma if n and yuv else luma)(v)) for n, v in enumerate(numbers)]
-    clip = core.std.BlankClip(format=fmt.id, width=16, height=12, length=1, color=numbers[: fmt.num_planes])
+    width, height = size
+    clip = core.std.BlankClip(format=fmt.id, width=width, height=height, length=1, color=numbers[: fmt.num_planes])
     return clip.std.SetFrameProps(_Matrix=matrix_of(name), _Range=value_range, _ChromaLocation=vs.CHROMA_LEFT)
 
 
@@ -66,11 +67,16 @@ def test_a_constant_stays_that_constant(name: str, value_range: int, double_rgb:
 
 @pytest.mark.parametrize("name", ["YUV420P8", "YUV422P10", "YUV444P16", "YUV420PS", "GRAY8", "GRAYH", "RGB8", "RGBS"])
 def test_the_embedded_model_keeps_a_constant(name: str) -> None:
-    clip = constant(name, 0.5, vs.RANGE_FULL)
+    clip = constant(name, 0.5, vs.RANGE_FULL, (96, 80))
     for model in ("magic-x2", "magic-x4"):
         result = upscale(clip, model=model, scale=3, precision="f32")
+        peak, border = fr.peak(clip.format), 17 * 3
         for before, after in zip(fr.planes(clip), fr.planes(result), strict=True):
-            assert np.abs(after - before[0, 0]).max() <= 0.01 * fr.peak(clip.format)
+            error = np.abs(after - before[0, 0]) / peak
+            # Beyond the halo nothing of the frame's edge is seen; convolutions take what lies outside for black.
+            assert error[border:-border, border:-border].max() <= 0.001 + fr.rounding(clip.format) / peak
+            assert error.mean() <= 0.002 + fr.rounding(clip.format) / peak
+            assert error.max() <= 0.015
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "YUV422P10", "YUV411P8", "RGB8", "GRAY16", "YUV444PH"])
