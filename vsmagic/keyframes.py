@@ -44,10 +44,10 @@ class Rect:
         One larger than the frame is shrunk about its centre; one that then leaves the frame is shifted in.
         """
         shrink = min(1.0, width / self.width, height / self.height)
-        w, h = self.width * shrink, self.height * shrink
+        w, h = min(self.width * shrink, width), min(self.height * shrink, height)  # rounding may go over
         x = self.x + (self.width - w) / 2
         y = self.y + (self.height - h) / 2
-        return Rect(x=min(max(x, 0.0), width - w), y=min(max(y, 0.0), height - h), width=w, height=h)
+        return Rect(x=max(min(x, width - w), 0.0), y=max(min(y, height - h), 0.0), width=w, height=h)
 
 
 @dataclass(frozen=True, kw_only=True)
