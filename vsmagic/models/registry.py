@@ -130,8 +130,8 @@ def memory_per_pixel(spec: ModelSpec) -> int:
 def _known(name: str) -> str:
     names = ["auto", *(entry.name for entry in catalogue.ENTRIES), *store.added_names()]
     close = difflib.get_close_matches(name.casefold(), names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}Expected a name that vsmagic models lists, or the path of an .onnx, .pth or .safetensors file."
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"expected auto, a name that vsmagic models lists, or the path of an .onnx, .pth or .safetensors file{hint}."
 
 
 def _embedded(entry: Entry) -> Model:
