@@ -1,6 +1,7 @@
-"""The contract between filters and plugins, and the one place where a plugin is called."""
+"""The contract between filters and what runs a network, and the one place where a plugin is called."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,26 @@ from vsmagic.settings import settings
 
 log = logging.getLogger(__name__)
 
+# Key of a plugin's own facts to the name of the library it stands for.
+_LIBRARIES = {
+    "openvino_version_build": "OpenVINO",
+    "onnxruntime_version": "ONNX Runtime",
+    "ncnn_version": "ncnn",
+    "tensorrt_rtx_version": "TensorRT-RTX",
+    "tensorrt_version": "TensorRT",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One network on one device: what a backend translates into its plugin's arguments."""
+    """One network on one device: what a backend is given."""
 
     network: Path
     """ONNX file with float32 input and output."""
     precision: Precision = "f32"
     """Precision of the arithmetic inside the network."""
     streams: int = 1
-    """Frames that the plugin works on at the same time."""
+    """Frames that are worked on at the same time."""
     device: int = 0
     """Number of the device among those of its kind."""
     model: str = ""
@@ -35,30 +45,86 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backend:
-    """A plugin, as plain facts and one function that translates."""
+class Backend(ABC):
+    """What runs networks on clips, as plain facts and one method."""
 
     name: str
     """Name the backend is asked for by."""
-    namespace: str
-    """The plugin's namespace on the core."""
     package: str
     """What to give to ``pip install``."""
-    precisions: tuple[Precision, ...]
-    """Precisions the plugin can compute in."""
-    arguments: Callable[[Request], Mapping[str, Any]]
-    """Turns a request into the plugin's keyword arguments."""
+    computes: Callable[[], tuple[Precision, ...]]
+    """Precisions it can compute in on this machine."""
     streams: Callable[[], int] = field(default=lambda: 1)
     """How many streams use this machine best."""
     trouble: Callable[[], str | None] = field(default=lambda: None)
-    """Why the backend cannot run on this machine although its plugin is there, with the remedy; None if it can."""
+    """Why the backend cannot run on this machine although it is installed, with the remedy; None if it can."""
     memory: Callable[[int], int] = field(default=lambda device: settings().memory)  # noqa: ARG005
     """Bytes that the streams on a device, given by its number, may take together."""
+    excludes: frozenset[str] = frozenset()
+    """ONNX operators the backend must not be given."""
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """Precisions it can compute in on this machine."""
+        return self.computes()
+
+    @abstractmethod
+    def missing(self) -> str | None:
+        """Name what of the backend is not installed; None if all of it is."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Return the versions of the libraries that do the work, in words; the backend is installed."""
+
+    @abstractmethod
+    def model(self, clip: vs.VideoNode, request: Request) -> vs.VideoNode:
+        """Apply a network to an RGBS or GRAYS clip, as :func:`run` promises it.
+
+        Raises:
+            vs.Error: the network, the library or the device refuses.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin(Backend):
+    """A native plugin: a namespace, and functions that translate a request into its arguments."""
+
+    namespace: str
+    """The plugin's namespace on the core."""
+    arguments: Callable[[Request], Mapping[str, Any]]
+    """Turns a request into the plugin's keyword arguments."""
     compiled: Callable[[Request, vs.VideoNode, Engine | None], Engine] | None = None
     """For a plugin that loads an engine: returns the one for this clip, built if there is none. The engine it is
     given is one that the plugin has refused."""
-    excludes: frozenset[str] = frozenset()
-    """ONNX operators the plugin must not be given."""
+
+    def missing(self) -> str | None:
+        """See :class:`Backend`."""
+        return None if hasattr(vs.core, self.namespace) else "its plugin"
+
+    def version(self) -> str:
+        """See :class:`Backend`."""
+        told = {key: _plain(value) for key, value in getattr(vs.core, self.namespace).Version().items()}
+        library = next((f"{name} {told[key]}, " for key, name in _LIBRARIES.items() if key in told), "")
+        return f"{library}plugin {told['version']}"
+
+    def model(self, clip: vs.VideoNode, request: Request) -> vs.VideoNode:
+        """Call the plugin; an engine that it refuses is built again, once."""
+
+        def call(file: Path) -> vs.VideoNode:
+            result: vs.VideoNode = plugin.Model(clip, str(file), **self.arguments(request))
+            return result
+
+        plugin = getattr(vs.core, self.namespace)
+        if self.compiled is None:
+            return call(request.network)
+        engine = self.compiled(request, clip, None)
+        try:
+            return call(engine.path)
+        except vs.Error as error:
+            if "engine" not in str(error):  # the device, not the file
+                raise
+            log.warning("backend %s: engine %s does not load (%s); building it again", self.name, engine.path, error)
+        return call(self.compiled(request, clip, engine).path)
 
 
 def run(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
@@ -67,32 +133,16 @@ def run(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
     Keeps frame count, durations and frame properties.
 
     Raises:
-        ModelError: the plugin cannot load the network.
-        BackendError: the plugin's device or library fails.
+        ModelError: the backend cannot load the network.
+        BackendError: the backend's device or library fails.
     """
     try:
-        return _load(clip, backend, request)
+        return backend.model(clip, request)
     except vs.Error as error:
         message = f"backend {backend.name}: cannot run {request.network.name} on a {clip.width}x{clip.height} clip"
         kind = BackendError if "device" in str(error).lower() else ModelError
         raise kind(f"{message} ({reason(error)}). Try another backend or model.") from error
 
 
-def _load(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
-    """Call the plugin; an engine that it refuses is built again, once."""
-
-    def model(file: Path) -> vs.VideoNode:
-        result: vs.VideoNode = plugin.Model(clip, str(file), **backend.arguments(request))
-        return result
-
-    plugin = getattr(vs.core, backend.namespace)
-    if backend.compiled is None:
-        return model(request.network)
-    engine = backend.compiled(request, clip, None)
-    try:
-        return model(engine.path)
-    except vs.Error as error:
-        if "engine" not in str(error):  # the device, not the file
-            raise
-        log.warning("backend %s: engine %s does not load (%s); building it again", backend.name, engine.path, error)
-    return model(backend.compiled(request, clip, engine).path)
+def _plain(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vsmagic.backends.base import Backend, Request
+from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.nvidia import driver_trouble
 
 _QUIET = 3  # errors only
@@ -33,19 +33,19 @@ def _cuda_trouble() -> str | None:
     return driver_trouble()
 
 
-ORT = Backend(
+ORT = Plugin(
     name="ort",
     namespace="ort",
     package="vapoursynth-mlrt-ort",
-    precisions=("f32",),
+    computes=lambda: ("f32",),
     arguments=_cpu_arguments,
 )
 
-ORT_CUDA = Backend(
+ORT_CUDA = Plugin(
     name="ort_cuda",
     namespace="ort",
     package="'vsmagic[nvidia]'",
-    precisions=("f16", "f32"),
+    computes=lambda: ("f16", "f32"),
     arguments=_cuda_arguments,
     streams=lambda: 2,
     trouble=_cuda_trouble,

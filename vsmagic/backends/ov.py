@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vsmagic.backends import cpu
-from vsmagic.backends.base import Backend, Request
+from vsmagic.backends.base import Plugin, Request
 
 _HINTS = {"f32": "f32", "bf16": "bf16", "f16": "f16"}
 
@@ -14,11 +14,11 @@ def _arguments(request: Request) -> Mapping[str, Any]:
     return {"device": "CPU", "num_streams": request.streams, "config": lambda: config}
 
 
-OV = Backend(
+OV = Plugin(
     name="ov",
     namespace="ov",
     package="vapoursynth-mlrt-ov",
-    precisions=("bf16", "f32") if cpu.has_bf16() else ("f32",),
+    computes=lambda: ("bf16", "f32") if cpu.has_bf16() else ("f32",),
     arguments=_arguments,
     streams=cpu.count,
 )

@@ -4,8 +4,6 @@ import difflib
 import logging
 from pathlib import Path
 
-import vapoursynth as vs
-
 from vsmagic.backends import ncnn
 from vsmagic.backends.base import Backend
 from vsmagic.backends.ncnn import NCNN
@@ -18,14 +16,13 @@ from vsmagic.models.spec import ModelSpec, Precision
 log = logging.getLogger(__name__)
 
 # The fastest first: "auto" takes the first one that runs here.
-BACKENDS = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT)
+BACKENDS: tuple[Backend, ...] = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT)
 
 
 def trouble(backend: Backend) -> str | None:
     """Say why a backend cannot run on this machine, with the remedy; None if it can."""
-    if not hasattr(vs.core, backend.namespace):
-        return f"its plugin is not installed; run: pip install {backend.package}"
-    return backend.trouble()
+    missing = backend.missing()
+    return f"{missing} is not installed; run: pip install {backend.package}" if missing else backend.trouble()
 
 
 def refused(backend: Backend, network: Path) -> str | None:
@@ -105,12 +102,12 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
 def _usable(backend: Backend, network: Path | None) -> bool:
     if backend is ORT:
         return True  # last in the table: its plugin belongs to the base install
+    if backend is NCNN and ncnn.software():
+        log.debug("backend auto: not ncnn: Vulkan has no GPU, at most a software renderer")
+        return False
     why = trouble(backend)
     if why:
         log.debug("backend auto: not %s: %s", backend.name, why)
-    elif backend is NCNN and ncnn.software():
-        log.debug("backend auto: not ncnn: Vulkan shows only a software renderer")
-        return False
     elif network and (operator := refused(backend, network)):
         log.info("backend auto: not %s: the network has the operator %s", backend.name, operator)
         return False

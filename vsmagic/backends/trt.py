@@ -7,7 +7,7 @@ from typing import Any
 
 import vapoursynth as vs
 
-from vsmagic.backends.base import Backend, Request
+from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.nvidia import driver_trouble
 from vsmagic.engine import gpu, library, plan
 from vsmagic.engine.build import Job
@@ -65,22 +65,22 @@ def _memory(device: int) -> int:
     return gpu.facts(device).memory // 2
 
 
-TRT = Backend(
+TRT = Plugin(
     name="trt",
     namespace="trt",
     package="'vsmagic[tensorrt]'",
-    precisions=("f16", "f32"),
+    computes=lambda: ("f16", "f32"),
     arguments=_arguments,
     trouble=partial(_trouble, TENSORRT),
     memory=_memory,
     compiled=partial(_compiled, TENSORRT),
 )
 
-TRT_RTX = Backend(
+TRT_RTX = Plugin(
     name="trt_rtx",
     namespace="trt_rtx",
     package="'vsmagic[nvidia]'",
-    precisions=("f16", "f32"),
+    computes=lambda: ("f16", "f32"),
     arguments=_arguments,
     trouble=partial(_trouble, TENSORRT_RTX),
     memory=_memory,

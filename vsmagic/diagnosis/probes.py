@@ -34,12 +34,10 @@ def plugins() -> Answer:
 
 def backend(name: str) -> Answer:
     """What keeps a backend from running here, or its version once it has enlarged a small picture."""
-    import vapoursynth as vs
-
     from vsmagic.backends import select
 
     chosen = next(backend for backend in select.BACKENDS if backend.name == name)
-    installed = hasattr(vs.core, chosen.namespace)
+    installed = chosen.missing() is None
     trouble = select.trouble(chosen)
     if installed and trouble is None:
         _enlarge(name)
@@ -47,7 +45,7 @@ def backend(name: str) -> Answer:
         "installed": installed,
         "package": chosen.package,
         "trouble": trouble,
-        "version": _versions(getattr(vs.core, chosen.namespace)) if installed else None,
+        "version": chosen.version() if installed else None,
         "precisions": chosen.precisions,
     }
 
@@ -59,23 +57,6 @@ def _enlarge(backend: str) -> None:
 
     flat = vs.core.std.BlankClip(width=32, height=32, length=1, format=vs.GRAYS, color=0.5)
     vsmagic.upscale(flat, scale=2, backend=backend, precision="f32").get_frame(0)
-
-
-# Key of a plugin's own facts to the name of the library it stands for.
-_LIBRARIES = {
-    "openvino_version_build": "OpenVINO",
-    "onnxruntime_version": "ONNX Runtime",
-    "ncnn_version": "ncnn",
-    "tensorrt_rtx_version": "TensorRT-RTX",
-    "tensorrt_version": "TensorRT",
-}
-
-
-def _versions(plugin: Any) -> str:
-    """Return the version of the plugin's library, if it tells one, and its own."""
-    told = {key: _plain(value) for key, value in plugin.Version().items()}
-    library = next((f"{name} {told[key]}, " for key, name in _LIBRARIES.items() if key in told), "")
-    return f"{library}plugin {told['version']}"
 
 
 def ffms2() -> Answer:
@@ -104,7 +85,7 @@ def vulkan() -> Answer:
 
     from vsmagic.backends.ncnn import NCNN
 
-    if not hasattr(vs.core, NCNN.namespace) or NCNN.trouble():
+    if NCNN.missing() or NCNN.trouble():
         return {"devices": []}
     devices: list[Answer] = []
     while True:
