@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import vapoursynth as vs
 
-from vsmagic.backends import base, infer, select, trt
+from vsmagic.backends import base, compiled, infer, select, trt
 from vsmagic.backends.base import Request
 from vsmagic.backends.infer import Plan
 from vsmagic.engine import gpu, make
@@ -47,7 +47,7 @@ def plugin(monkeypatch, tmp_path):
     stand_in = Plugin()
     fake = SimpleNamespace(core=SimpleNamespace(trt_rtx=stand_in), Error=vs.Error, VideoNode=vs.VideoNode)
     monkeypatch.setattr(base, "vs", fake)
-    monkeypatch.setattr(trt, "vs", fake)
+    monkeypatch.setattr(compiled, "vs", fake)
     monkeypatch.setattr(gpu, "facts", lambda _: GPU)
     monkeypatch.setattr(trt, "driver_trouble", lambda: None)
     return stand_in
@@ -159,13 +159,13 @@ def test_frames_are_cut_by_the_gpus_memory_and_not_by_the_computers(plugin, monk
 def test_what_keeps_it_from_running_is_told(plugin, monkeypatch, capability, library, trouble):
     monkeypatch.setattr(gpu, "facts", lambda _: dataclasses.replace(GPU, capability=capability))
     monkeypatch.setattr(type(TENSORRT_RTX), "installed", lambda self: "nobody_has_this" not in self.modules)
-    told = trt._trouble(library)
+    told = compiled.trouble(library)
     assert told is None if trouble is None else re.search(trouble, told)
 
 
 def test_engines_built_elsewhere_do_without_a_builder(plugin, job):
     Store().add(job().key, b"engine", name="test", builder="TensorRT-RTX 1.7.1.116", seconds=1.0)
-    assert trt._trouble(dataclasses.replace(TENSORRT_RTX, modules=("nobody_has_this",))) is None
+    assert compiled.trouble(dataclasses.replace(TENSORRT_RTX, modules=("nobody_has_this",))) is None
 
 
 def test_another_version_than_the_plugins_is_told_with_both(plugin, request_, clip, monkeypatch):

@@ -5,14 +5,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import vapoursynth as vs
 
-from vsmagic.engine.store import Engine
 from vsmagic.errors import BackendError, ModelError, reason
 from vsmagic.models.spec import Precision
 from vsmagic.settings import settings
+
+if TYPE_CHECKING:
+    from vsmagic.engine.store import Engine
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ class Plugin(Backend):
     """The plugin's namespace on the core."""
     arguments: Callable[[Request], Mapping[str, Any]]
     """Turns a request into the plugin's keyword arguments."""
-    compiled: Callable[[Request, vs.VideoNode, Engine | None], Engine] | None = None
+    compiled: "Callable[[Request, vs.VideoNode, Engine | None], Engine] | None" = None
     """For a plugin that loads an engine: returns the one for this clip, built if there is none. The engine it is
     given is one that the plugin has refused."""
 

@@ -138,7 +138,7 @@ def _warn_of_other_gpu(capabilities: tuple[str, ...]) -> None:
 
 
 def _plugin_version(backend: str) -> str | None:
-    from vsmagic.backends.trt import plugin_version
+    from vsmagic.backends.compiled import plugin_version
     from vsmagic.engine.library import LIBRARIES
 
     return plugin_version(LIBRARIES[backend])

@@ -1,0 +1,67 @@
+"""Engines for the plugins that load them: which one a clip needs, and why there can be none.
+
+Apart from the plugins' facts, because a script on a machine without an NVIDIA GPU has no use for any of this and
+should not wait for its imports.
+"""
+
+import hashlib
+
+import vapoursynth as vs
+
+from vsmagic.backends.base import Request
+from vsmagic.engine import gpu, library, plan
+from vsmagic.engine.build import Job
+from vsmagic.engine.key import EngineKey, Shapes
+from vsmagic.engine.library import Library
+from vsmagic.engine.make import Workshop, obtain
+from vsmagic.engine.store import Engine, Store
+
+
+def plugin_version(builder: Library) -> str | None:
+    """Return the version of the library that the plugin loads; None where the plugin is not installed."""
+    plugin = getattr(vs.core, builder.backend, None)
+    return None if plugin is None else library.of_plugin(int(plugin.Version()["tensorrt_version"]))
+
+
+def engine(builder: Library, request: Request, clip: vs.VideoNode, refused: Engine | None) -> Engine:
+    """Return the engine for frames of the clip's size on the request's GPU, built if there is none.
+
+    Args:
+        builder: the library that builds it.
+        request: network, precision and device.
+        clip: what it will be given.
+        refused: an engine that the plugin could not load, which is built again.
+    """
+    version = plugin_version(builder)
+    where = plan.target(builder, request.device)
+    key = EngineKey(
+        library=builder.name,
+        version=version or "",
+        model=request.sha256 or hashlib.sha256(request.network.read_bytes()).hexdigest(),
+        shapes=Shapes.fixed((clip.width, clip.height)),
+        precision="f16" if request.precision == "f16" else "f32",
+        capabilities=where.capabilities,
+        gpu=where.gpu,
+        driver=where.driver,
+    )
+    job = Job(
+        key=key,
+        name=request.model or request.network.stem,
+        network=request.network,
+        channels=clip.format.num_planes,
+        device=request.device,
+    )
+    return obtain(job, Workshop(store=Store(), library=builder, plugin=version), refused=refused)
+
+
+def trouble(builder: Library) -> str | None:
+    """Say why no engine can be built or loaded although there is a GPU, with the remedy; None if one can."""
+    why = plan.unsupported(builder, 0)
+    if why or builder.installed() or any(e.record.key.library == builder.name for e in Store().all()):
+        return why
+    return f"{builder.title}, which builds its engines, is not installed; run: {builder.pip(plugin_version(builder))}"
+
+
+def memory(device: int) -> int:
+    """Half of the GPU's: engines share activations' memory better than the estimate that is held against this."""
+    return gpu.facts(device).memory // 2
