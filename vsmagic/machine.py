@@ -4,7 +4,6 @@ import functools
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from vsmagic.backends import cpu
 
@@ -44,7 +43,7 @@ def machine() -> Machine:
     flags = cpu.flags()
     known = {name: bool(flags & needed) for name, needed in _FEATURES.items()} if flags else {}
     return Machine(
-        processor=_processor(),
+        processor=cpu.name(),
         cores=cpu.count(),
         features=tuple(name for name, has in known.items() if has),
         lacking=tuple(name for name, has in known.items() if not has),
@@ -56,15 +55,6 @@ def machine() -> Machine:
 def load() -> float | None:
     """Return how many processes wanted a processor over the last minute; None where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 def _memory() -> int:

@@ -2,18 +2,19 @@
 
 import functools
 import os
+import platform
 from pathlib import Path
 
 
 @functools.cache
 def flags() -> frozenset[str]:
     """Return the processor's feature flags as Linux names them; empty where they cannot be read."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return frozenset()
-    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return frozenset(line.partition(":")[2].split())
+    return frozenset(_told("flags").split())
+
+
+def name() -> str:
+    """Return what the processor calls itself."""
+    return _told("model name") or platform.processor() or platform.machine()
 
 
 def has_bf16() -> bool:
@@ -24,3 +25,23 @@ def has_bf16() -> bool:
 def count() -> int:
     """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _told(field: str) -> str:
+    """Return what Linux tells of the first processor under a name; empty where it does not."""
+    line = next((line for line in _first_processor() if line.startswith(field)), "")
+    return line.partition(":")[2].strip()
+
+
+@functools.cache
+def _first_processor() -> tuple[str, ...]:
+    lines = []
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
+            for line in file:  # one block a processor: reading hundreds of them takes time
+                if not line.strip():
+                    break
+                lines.append(line)
+    except OSError:  # not Linux
+        return ()
+    return tuple(lines)

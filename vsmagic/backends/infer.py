@@ -1,5 +1,6 @@
 """Run a model on a clip: padding, tiles, passes and the fp32 base around the plugin's call."""
 
+import functools
 import logging
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,8 @@ from vsmagic.models.spec import Precision
 
 log = logging.getLogger(__name__)
 
+_fitting = functools.lru_cache(tiles.fitting)  # takes 10 ms on large frames, and is asked more than once
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -28,6 +31,9 @@ class Plan:
     streams: int | None = None
     """Frames, or tiles, that are worked on at the same time; None: as many as the machine has a use for and the
     memory limit has room for."""
+    preferred: int | None = None
+    """Streams that were found fastest, where ``streams`` is None: automatic tiles are made small enough for them, and
+    fewer are taken where that is not possible."""
     device: int = 0
 
 
@@ -45,19 +51,56 @@ def infer(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
         OptionError: the tile is too small for the model.
         ModelError, BackendError: the plugin refuses.
     """
+    spec = plan.model.spec
+    for number in range(plan.model.passes):
+        size = padded((clip.width * spec.scale**number, clip.height * spec.scale**number), spec.multiple)
+        tile, _ = arrangement(size, plan)
+        if tile != size:
+            log.info("tiles of %dx%d over %dx%d", *tile, *size)
+        elif spec.halo is None and size[0] * size[1] > _most_pixels(plan, 1):
+            log.warning("model %s cannot be tiled; a frame may take more than the memory limit", plan.model.name)
+    return compute(clip, plan)
+
+
+def compute(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
+    """Do what :func:`infer` does, and say nothing about it."""
     for _ in range(plan.model.passes):
         clip = _one_pass(clip, plan)
     return clip
 
 
+def arrangement(size: tuple[int, int], plan: Plan) -> tuple[tuple[int, int], int]:
+    """Return the largest tile, which is the size itself for none, and the streams.
+
+    Args:
+        size: (width, height) of a frame, multiples of the model's.
+        plan: the model and how to run it.
+
+    Raises:
+        OptionError: a tile for a model that cannot be tiled.
+    """
+    wanted = plan.streams or plan.preferred
+    tile = _tile_size(size, plan, wanted or 1)
+    if plan.streams:
+        return tile, plan.streams
+    room = _most_pixels(plan, 1) // (tile[0] * tile[1])
+    return tile, max(1, min(room, wanted or plan.backend.streams()))
+
+
+def padded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Return the size (width, height) that a frame is padded to for a model."""
+    width, height = (-(-length // multiple) * multiple for length in size)
+    return width, height
+
+
 def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
     spec = plan.model.spec
-    padded = clips.pad(clip, spec.multiple)
-    size = _tile_size(padded, plan)
+    whole = clips.pad(clip, spec.multiple)
+    size, streams = arrangement((whole.width, whole.height), plan)
     request = Request(
         network=plan.model.path,
         precision=plan.precision,
-        streams=plan.streams or _fitting_streams(size, plan),
+        streams=streams,
         device=plan.device,
         model=spec.name,
         sha256=spec.sha256,
@@ -66,12 +109,10 @@ def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
     def run(part: vs.VideoNode) -> vs.VideoNode:
         return base.run(part, plan.backend, request)
 
-    if size == (padded.width, padded.height):
-        result = run(padded)
+    if size == (whole.width, whole.height):
+        result = run(whole)
     else:
-        halo = spec.halo or 0
-        log.info("tiles of %dx%d over %dx%d", *size, padded.width, padded.height)
-        result = tiles.tiled(padded, size, halo=halo, multiple=spec.multiple, scale=spec.scale, run=run)
+        result = tiles.tiled(whole, size, halo=spec.halo or 0, multiple=spec.multiple, scale=spec.scale, run=run)
     width, height = clip.width * spec.scale, clip.height * spec.scale
     if (result.width, result.height) != (width, height):
         result = result.std.CropAbs(width, height)
@@ -90,24 +131,20 @@ def _on_base(clip: vs.VideoNode, result: vs.VideoNode, model: Model) -> vs.Video
     return vs.core.std.Expr([enlarged, result], "x y +")
 
 
-def _tile_size(clip: vs.VideoNode, plan: Plan) -> tuple[int, int]:
-    """Return the tile to use on a clip whose size is already a multiple of the model's; the clip's own for none."""
+def _tile_size(size: tuple[int, int], plan: Plan, streams: int) -> tuple[int, int]:
+    """Return the tile to use on frames of a size; the size itself for none."""
     spec = plan.model.spec
-    whole = (clip.width, clip.height)
-    pixels = plan.backend.memory(plan.device) // (memory_per_pixel(spec) * (plan.streams or 1))
     if spec.halo is None:
         if plan.tile != "auto":
             raise OptionError(
                 f"tile: model {plan.model.name} looks at the whole frame and cannot be tiled; leave tile at auto."
             )
-        if clip.width * clip.height > pixels:
-            log.warning("model %s cannot be tiled; a frame may take more than the memory limit", plan.model.name)
-        return whole
+        return size
     if plan.tile == "auto":
-        return tiles.fitting(*whole, spec.halo, spec.multiple, pixels)
-    return min(plan.tile[0], clip.width), min(plan.tile[1], clip.height)
+        return _fitting(*size, spec.halo, spec.multiple, _most_pixels(plan, streams))
+    return min(plan.tile[0], size[0]), min(plan.tile[1], size[1])
 
 
-def _fitting_streams(size: tuple[int, int], plan: Plan) -> int:
-    room = plan.backend.memory(plan.device) // (size[0] * size[1] * memory_per_pixel(plan.model.spec))
-    return max(1, min(room, plan.backend.streams()))
+def _most_pixels(plan: Plan, streams: int) -> int:
+    """Return how large a tile the memory limit has room for, once a stream."""
+    return plan.backend.memory(plan.device) // (memory_per_pixel(plan.model.spec) * streams)

@@ -2,8 +2,10 @@
 
 import ctypes
 import functools
+import struct
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,22 @@ from vsmagic.backends.base import Plugin, Request
 # vulkan_core.h
 _INSTANCE_CREATE_INFO = 1
 _CPU_DEVICE = 4
-_PROPERTIES_WORDS = 512  # VkPhysicalDeviceProperties takes 824 bytes
-_TYPE_WORD = 4
+_PROPERTIES_BYTES = 2048  # VkPhysicalDeviceProperties takes 824
 
 # What Linux calls the devices that a hardware driver of Vulkan opens: DRM, NVIDIA's own, Windows' GPU under WSL,
 # and Arm's Mali.
 _NODES = ("dri/renderD*", "nvidia[0-9]*", "dxg", "mali*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Device:
+    """What Vulkan tells of a device."""
+
+    type: int
+    """VkPhysicalDeviceType."""
+    name: str
+    driver: int
+    """Version of its driver, in the maker's own numbering."""
 
 
 class _InstanceCreateInfo(ctypes.Structure):
@@ -39,10 +51,10 @@ def _arguments(request: Request) -> Mapping[str, Any]:
 
 def _trouble() -> str | None:
     """Ask the Vulkan loader itself: the plugin crashes or prints where there is none."""
-    types = _device_types()
-    if types is None:
+    devices = _devices()
+    if devices is None:
         return "no Vulkan loader was found (libvulkan.so.1); on Debian or Ubuntu: apt install libvulkan1"
-    if types:
+    if devices:
         return None
     return "Vulkan finds no device; install your GPU's driver (on Debian or Ubuntu: apt install mesa-vulkan-drivers)"
 
@@ -55,13 +67,19 @@ def software() -> bool:
     """
     if sys.platform == "linux" and not any(True for name in _NODES for _ in Path("/dev").glob(name)):
         return True
-    types = _device_types()
-    return types is not None and set(types) == {_CPU_DEVICE}
+    devices = _devices()
+    return devices is not None and {device.type for device in devices} == {_CPU_DEVICE}
+
+
+def device_name(number: int) -> str:
+    """Return the name and the driver of a device, for what is kept of it."""
+    devices = _devices() or ()
+    return f"{devices[number].name}, driver {devices[number].driver:#x}" if number < len(devices) else "unknown"
 
 
 @functools.cache
-def _device_types() -> tuple[int, ...] | None:
-    """Return the VkPhysicalDeviceType of every device that Vulkan shows; None where there is no Vulkan loader."""
+def _devices() -> tuple[_Device, ...] | None:
+    """Return every device that Vulkan shows; None where there is no Vulkan loader."""
     try:
         vulkan = ctypes.CDLL("libvulkan.so.1")
     except OSError:
@@ -72,17 +90,19 @@ def _device_types() -> tuple[int, ...] | None:
         return ()
     count = ctypes.c_uint32()
     vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), None)
-    devices = (ctypes.c_void_p * count.value)()
-    vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), devices)
-    types = tuple(_device_type(vulkan, device) for device in devices[: count.value])
+    handles = (ctypes.c_void_p * count.value)()
+    vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), handles)
+    devices = tuple(_device(vulkan, handle) for handle in handles[: count.value])
     vulkan.vkDestroyInstance(instance, None)
-    return types
+    return devices
 
 
-def _device_type(vulkan: ctypes.CDLL, device: int | None) -> int:
-    properties = (ctypes.c_uint32 * _PROPERTIES_WORDS)()
-    vulkan.vkGetPhysicalDeviceProperties(ctypes.c_void_p(device), properties)
-    return int(properties[_TYPE_WORD])
+def _device(vulkan: ctypes.CDLL, handle: int | None) -> _Device:
+    properties = ctypes.create_string_buffer(_PROPERTIES_BYTES)
+    vulkan.vkGetPhysicalDeviceProperties(ctypes.c_void_p(handle), properties)
+    # apiVersion, driverVersion, vendorID, deviceID, deviceType: 32 bits each; then deviceName, 256 characters.
+    _, driver, _, _, kind = struct.unpack_from("=5I", properties)
+    return _Device(type=kind, name=properties.raw[20:276].split(b"\0")[0].decode(errors="replace"), driver=driver)
 
 
 NCNN = Plugin(

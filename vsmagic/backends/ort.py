@@ -7,7 +7,7 @@ from typing import Any
 from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.nvidia import driver_trouble
 
-_QUIET = 3  # errors only
+_QUIET = 1  # errors only; 3 and more tell every step, unlike ONNX Runtime's own numbering
 
 
 def _cpu_arguments(request: Request) -> Mapping[str, Any]:

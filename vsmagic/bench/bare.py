@@ -3,8 +3,9 @@
 import vapoursynth as vs
 
 from vsmagic import clips
-from vsmagic.backends import base, select
+from vsmagic.backends import base, select, tuned
 from vsmagic.backends.base import Request
+from vsmagic.backends.infer import Plan
 from vsmagic.models import registry
 
 _PICTURES = 8
@@ -12,7 +13,7 @@ _LENGTH = 100_000
 
 
 def build(source: str, model: str, scale: int, backend: str, precision: str) -> vs.VideoNode:
-    """Return a clip each frame of which costs what the network costs, with the streams that suit the backend best.
+    """Return a clip each frame of which costs what the network costs, with the streams that suit it best.
 
     Args:
         source: a video file of the size to measure.
@@ -25,12 +26,18 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
 
     found = registry.resolve(model, factor=scale)
     chosen = select.choose(backend)
-    request = Request(
-        network=found.path,
-        precision=select.choose_precision(precision, found.spec, chosen, strict=True),
-        streams=chosen.streams(),
-    )
+    precision_ = select.choose_precision(precision, found.spec, chosen, strict=True)
     clip = vsmagic.source(source)
+    plan = tuned.settled(
+        Plan(model=found, backend=chosen, precision=precision_),
+        (clip.width, clip.height),
+        frames=0,
+        precision_open=False,
+    )
+    request = Request(
+        network=found.path, precision=precision_, streams=plan.preferred or chosen.streams(), model=found.spec.name,
+        sha256=found.spec.sha256,
+    )  # fmt: skip
     passes = []
     for number in range(found.passes):
         factor = found.spec.scale**number

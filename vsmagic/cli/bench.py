@@ -1,8 +1,10 @@
 """``vsmagic bench``: the bare plugin, the whole graph and the whole command, side by side."""
 
 import json
+import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +30,27 @@ class _Size(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.option("--model", default="auto", show_default=True, metavar="NAME|FILE", help="The embedded one by default.")
+@click.option("--model", "models", multiple=True, metavar="NAME|FILE", help="The embedded one by default; repeatable.")
 @click.option("--size", "sizes", type=_Size(), multiple=True, metavar="WxH", help=f"Input [{', '.join(_SIZES)}].")
 @click.option("--scale", type=click.IntRange(1, 8), metavar="N", help="Only needed to choose among embedded models.")
 @click.option("--precision", "precisions", multiple=True, metavar="NAME", help="f32, f16, bf16 [all native ones].")
 @click.option("--backend", default="auto", show_default=True, metavar="NAME", help="What runs the model.")
 @click.option("--frames", type=click.IntRange(1), metavar="N", help="Of each run [as many as take --seconds].")
-@click.option("--seconds", type=click.FloatRange(0.1), default=6.0, show_default=True, help="Of a run of the plugin.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1),
+    default=6.0,
+    show_default=True,
+    help="Of a run of the plugin; with --tune, of a measurement.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Of all three.")
 @click.option("--source", type=click.Path(path_type=Path), metavar="FILE", help="Video to take pictures from.")
 @click.option("--memory", "with_memory", is_flag=True, help="Also measure the peak of memory.")
+@click.option("--tune", "only_tune", is_flag=True, help="Find out how models run best here, and keep it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
     *,
-    model: str,
+    models: tuple[str, ...],
     sizes: tuple[tuple[int, int], ...],
     scale: int | None,
     precisions: tuple[str, ...],
@@ -51,12 +60,17 @@ def bench(
     rounds: int,
     source: Path | None,
     with_memory: bool,
+    only_tune: bool,
     as_json: bool,
 ) -> None:
     """Measure on this machine, on real pictures.
 
     Three things take turns: the plugin alone with pictures ready for it; the graph of encode.vpy, from a file to
     frames; and enhance with its output thrown away, counted from the command's start to its end, and once running.
+
+    With --tune only the network runs, and in turns: in the precisions that model and backend have, and with more and
+    fewer streams. What is fastest is kept and used from then on wherever nothing else is asked for; a long clip does
+    the same on a model's first use.
     """
     from vsmagic.bench import measure, report
     from vsmagic.bench.case import cases
@@ -64,16 +78,22 @@ def bench(
 
     if source is not None and not source.is_file():
         raise OptionError(f"--source {source}: no such file; expected a video.")
-    planned, notes = cases(
-        model=model,
-        sizes=sizes or tuple(_Size().convert(size, None, None) for size in _SIZES),
-        scale=scale or _scale(model),
-        backend=backend,
-        precisions=precisions,
-    )
-    notes += _busy()
-    for note in notes:
-        click.echo(f"vsmagic: {note}", err=True)
+    wanted = sizes or tuple(_Size().convert(size, None, None) for size in _SIZES)
+    notes = _busy()
+    if only_tune:
+        _tell_all(notes)
+        _tune(models or ("auto",), wanted, backend=backend, precisions=precisions, seconds=seconds, as_json=as_json)
+        return
+    # All three are to run alike, whatever the length of their clips.
+    os.environ["VSMAGIC_TUNE"] = "off"
+    planned = []
+    for model in models or ("auto",):
+        found, left_out = cases(
+            model=model, sizes=wanted, scale=scale or _scale(model), backend=backend, precisions=precisions
+        )
+        planned += found
+        notes += left_out
+    _tell_all(notes)
     if not as_json:
         click.echo(f"{machine()}\n")
     comparisons, memories = [], []
@@ -93,6 +113,34 @@ def bench(
         _print(report.memory_table(memories))
 
 
+def _tune(
+    models: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    *,
+    backend: str,
+    precisions: Sequence[str],
+    seconds: float,
+    as_json: bool,
+) -> None:
+    from vsmagic.bench import tuning
+    from vsmagic.machine import machine
+
+    if len(precisions) > 1:
+        raise OptionError(
+            f"--tune takes one --precision to keep to, or none to choose it; got {', '.join(precisions)}."
+        )
+    records = tuning.tune(
+        models, sizes, backend=backend, precision=precisions[0] if precisions else "auto", seconds=seconds, tell=_tell
+    )
+    if as_json:
+        click.echo(json.dumps(tuning.as_json(records), indent=2))
+        return
+    click.echo(f"{machine()}\n")
+    for record in records:
+        click.echo(tuning.title(record))
+        _print(tuning.table(record))
+
+
 def _scale(model: str) -> int:
     """Return the scale of a model that was named; 2 for the embedded one."""
     from vsmagic.models import registry
@@ -107,6 +155,11 @@ def _busy() -> list[str]:
     if waiting is None or waiting < _BUSY * machine().cores:
         return []
     return [f"other programs are running (load {waiting:.1f} on {machine().cores} cores): do not trust the figures"]
+
+
+def _tell_all(notes: Sequence[str]) -> None:
+    for note in notes:
+        _tell(note)
 
 
 def _tell(words: str) -> None:

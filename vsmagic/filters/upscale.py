@@ -8,7 +8,7 @@ from fractions import Fraction
 import vapoursynth as vs
 
 from vsmagic import clips
-from vsmagic.backends import select
+from vsmagic.backends import select, tuned
 from vsmagic.backends.infer import Plan, infer
 from vsmagic.errors import OptionError
 from vsmagic.filters import windows, zoom
@@ -70,6 +70,11 @@ class _Job:
         """Return the largest enlargement over all keys, in either direction."""
         placements = [self.place(rect) for rect in self.rects()]
         return max(max(p.width / p.source.width, p.height / p.source.height) for p in placements)
+
+    def seen(self) -> tuple[int, int]:
+        """Return about the size (width, height) of what the model is given."""
+        largest = max(self.rects(), key=lambda rect: rect.width * rect.height)
+        return min(math.ceil(largest.width), self.source.width), min(math.ceil(largest.height), self.source.height)
 
     @property
     def _whole(self) -> Rect:
@@ -142,6 +147,7 @@ def upscale(
         streams=None if streams is None else _count(streams, "streams", 1),
         device=_count(device, "device", 0),
     )
+    plan = tuned.settled(plan, job.seen(), frames=clip.num_frames, precision_open=precision == "auto")
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
              clip.width, clip.height, *job.size)  # fmt: skip
     return _finished(_run(job, plan), job, clip)
