@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import vapoursynth as vs
 
 from vsmagic.errors import BackendError, ModelError, reason
-from vsmagic.models.spec import Precision
+from vsmagic.models.spec import Base, Form, Precision
 from vsmagic.settings import settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Request:
     """One network on one device: what a backend is given."""
 
     network: Path
-    """ONNX file with float32 input and output."""
+    """ONNX file with float32 input and output, or the weights of a model of the form ``torch``."""
     precision: Precision = "f32"
     """Precision of the arithmetic inside the network."""
     streams: int = 1
@@ -44,6 +44,10 @@ class Request:
     """The model's name, for messages and for what is kept of it."""
     sha256: str | None = None
     """Hash that the model is known by; None where only the file is known."""
+    weights: Path | None = None
+    """The authors' own file, where the network was made from one."""
+    base: Base = "none"
+    """What is added to the network's output afterwards, which the authors' own file adds itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class Backend(ABC):
     """Bytes that the streams on a device, given by its number, may take together."""
     excludes: frozenset[str] = frozenset()
     """ONNX operators the backend must not be given."""
+    forms: frozenset[Form] = frozenset({"onnx"})
+    """What a network may be kept as."""
 
     @property
     def precisions(self) -> tuple[Precision, ...]:

@@ -104,6 +104,8 @@ def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
         device=plan.device,
         model=spec.name,
         sha256=spec.sha256,
+        weights=plan.model.weights,
+        base=spec.base,
     )
 
     def run(part: vs.VideoNode) -> vs.VideoNode:

@@ -9,14 +9,20 @@ from vsmagic.backends.base import Backend
 from vsmagic.backends.ncnn import NCNN
 from vsmagic.backends.ort import ORT, ORT_CUDA
 from vsmagic.backends.ov import OV
+from vsmagic.backends.torch import TORCH
 from vsmagic.backends.trt import TRT, TRT_RTX
+from vsmagic.backends.vsgan import VSGAN
 from vsmagic.errors import BackendError, OptionError
-from vsmagic.models.spec import ModelSpec, Precision
+from vsmagic.models.spec import ModelSpec, Precision, form_of
 
 log = logging.getLogger(__name__)
 
-# The fastest first: "auto" takes the first one that runs here.
-BACKENDS: tuple[Backend, ...] = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT)
+# The fastest first: "auto" takes the first one that runs here. ORT always does, so that PyTorch comes after it only for
+# models that no plugin runs, and VSGAN when it is asked for.
+BACKENDS: tuple[Backend, ...] = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT, TORCH, VSGAN)
+
+
+_PRECISIONS: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 
 
 def trouble(backend: Backend) -> str | None:
@@ -45,29 +51,45 @@ def choose(name: str, network: Path | None = None) -> Backend:
 
     Args:
         name: auto or a backend's.
-        network: the ONNX file it will run; None where that is not known yet.
+        network: the file it will run; None where that is not known yet.
 
     Raises:
         OptionError: no such backend.
         BackendError: it cannot run on this machine, or cannot run the network.
     """
     if name == "auto":
+        if network and form_of(network) == "torch":
+            log.info("backend auto: torch, since the model has no ONNX that a plugin could run")
+            return choose(TORCH.name, network)
         return next(backend for backend in BACKENDS if _usable(backend, network))
-    named = {backend.name: backend for backend in BACKENDS}
-    if name not in named:
-        close = difflib.get_close_matches(name, named, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise OptionError(f"backend {name!r} is not known; expected auto, {', '.join(named)}{hint}.")
-    why = trouble(named[name])
+    backend = _named(name)
+    why = trouble(backend)
     if why:
         raise BackendError(f"backend {name} cannot run here: {why}.")
-    operator = refused(named[name], network) if network else None
+    if network and form_of(network) not in backend.forms:
+        raise BackendError(
+            f"backend {name} cannot run {network}: the model's architecture has no ONNX for every size, so PyTorch "
+            "alone runs it. Use backend=torch, or auto."
+        )
+    operator = refused(backend, network) if network else None
     if operator:
         raise BackendError(
             f"backend {name} cannot run {network}: it lacks the operator {operator}. Use backend=auto, or a network "
             "in float32 with fixed padding."
         )
-    return named[name]
+    return backend
+
+
+def check_names(backend: str, precision: str) -> None:
+    """See that both are names at all, whatever this machine can run.
+
+    Raises:
+        OptionError: one is not.
+    """
+    if backend != "auto":
+        _named(backend)
+    if precision != "auto" and precision not in _PRECISIONS:
+        raise OptionError(f"precision {precision!r} is not known; expected auto, {', '.join(_PRECISIONS)}.")
 
 
 def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bool = False) -> Precision:
@@ -85,11 +107,9 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
     """
     if name == "auto":
         return spec.choose_precision(backend.precisions) or "f32"
-    wanted: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
-    if name not in wanted:
-        raise OptionError(f"precision {name!r} is not known; expected auto, {', '.join(wanted)}.")
-    if wanted[name] in backend.precisions:
-        return wanted[name]
+    check_names("auto", name)
+    if _PRECISIONS[name] in backend.precisions:
+        return _PRECISIONS[name]
     message = (
         f"backend {backend.name} cannot compute in {name} on this machine (it can: {', '.join(backend.precisions)})"
     )
@@ -99,16 +119,36 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
     return "f32"
 
 
-def _usable(backend: Backend, network: Path | None) -> bool:
+def passed_by(backend: Backend, network: Path | None) -> str | None:
+    """Say why ``auto`` does not take a backend for a network; None where it does, unless one before it is taken."""
+    return _machine_lacks(backend) or (_network_lacks(backend, network) if network else None)
+
+
+def _machine_lacks(backend: Backend) -> str | None:
     if backend is ORT:
-        return True  # last in the table: its plugin belongs to the base install
+        return None  # its plugin belongs to the base install
     if backend is NCNN and ncnn.software():
-        log.debug("backend auto: not ncnn: Vulkan has no GPU, at most a software renderer")
-        return False
-    why = trouble(backend)
-    if why:
+        return "Vulkan has no GPU, at most a software renderer"
+    return trouble(backend)
+
+
+def _network_lacks(backend: Backend, network: Path) -> str | None:
+    operator = refused(backend, network)
+    return f"the network has the operator {operator}" if operator else None
+
+
+def _usable(backend: Backend, network: Path | None) -> bool:
+    if why := _machine_lacks(backend):
         log.debug("backend auto: not %s: %s", backend.name, why)
-    elif network and (operator := refused(backend, network)):
-        log.info("backend auto: not %s: the network has the operator %s", backend.name, operator)
-        return False
+    elif network and (why := _network_lacks(backend, network)):
+        log.info("backend auto: not %s: %s", backend.name, why)
     return why is None
+
+
+def _named(name: str) -> Backend:
+    named = {backend.name: backend for backend in BACKENDS}
+    if name not in named:
+        close = difflib.get_close_matches(name, named, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise OptionError(f"backend {name!r} is not known; expected auto, {', '.join(named)}{hint}.")
+    return named[name]

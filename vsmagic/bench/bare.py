@@ -25,7 +25,7 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
     import vsmagic
 
     found = registry.resolve(model, factor=scale)
-    chosen = select.choose(backend)
+    chosen = select.choose(backend, found.path)
     precision_ = select.choose_precision(precision, found.spec, chosen, strict=True)
     clip = vsmagic.source(source)
     plan = tuned.settled(

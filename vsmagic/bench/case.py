@@ -54,8 +54,8 @@ def cases(
     from vsmagic.backends import select
     from vsmagic.models import registry
 
-    chosen = select.choose(backend)
     found = registry.resolve(model, factor=scale)
+    chosen = select.choose(backend, found.path)
     if found.scale != scale:
         raise OptionError(
             f"--scale is {scale}, but model {model} enlarges by {found.scale}; give --scale {found.scale}."

@@ -63,7 +63,16 @@ def jobs(
     precision: EnginePrecision,
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> list[Job]:
-    """Return what is to be built for a model: an engine for each of its passes."""
+    """Return what is to be built for a model: an engine for each of its passes.
+
+    Raises:
+        ModelError: the model has no ONNX.
+    """
+    if model.spec.form != "onnx":
+        raise ModelError(
+            f"model {model.name}: its architecture has no ONNX for every size, so no engine can be built of it. Run it "
+            "with backend torch."
+        )
     planned = []
     for number in range(model.passes):
         factor = model.spec.scale**number

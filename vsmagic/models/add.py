@@ -12,7 +12,7 @@ import msgspec
 from vsmagic.errors import ModelError, OptionError, OutputError
 from vsmagic.files import cache_folder, write_atomically
 from vsmagic.models import catalogue, inspect, prepare, registry, store
-from vsmagic.models.spec import ModelSpec, encode_spec
+from vsmagic.models.spec import FILES, ModelSpec, encode_spec
 from vsmagic.settings import settings
 
 
@@ -43,7 +43,7 @@ def add(path: Path, name: str | None = None) -> ModelSpec:
         if (spec.scale, spec.channels) != (entry.scale, entry.channels):
             raise ModelError(f"models add: {path} enlarges {spec.scale} times; {called} is a model of x{entry.scale}.")
         spec = msgspec.structs.replace(spec, content=entry.content, licence=entry.licence)
-    _keep(spec, network)
+    keep(spec, network)
     return spec
 
 
@@ -66,18 +66,23 @@ def _free(name: str, path: Path) -> catalogue.Entry | None:
 
 
 def _taken(name: str) -> str:
-    return f"models add: there is a model called {name}; choose another --name, or run: vsmagic models remove {name}"
+    return f"there is a model called {name} already; choose another name, or run: vsmagic models remove {name}"
 
 
-def _keep(spec: ModelSpec, network: bytes) -> None:
-    """Let facts and network appear together."""
+def keep(spec: ModelSpec, network: bytes) -> None:
+    """Register a model that is ready; facts and network appear together or not at all.
+
+    Raises:
+        OptionError: the name is taken.
+        OutputError: the models folder cannot be written.
+    """
     parent = cache_folder(settings().models / "added")
     try:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix="."))
     except OSError as error:
         raise OutputError(f"{parent}: cannot be written ({error.strerror}). Set VSMAGIC_CACHE.") from error
     try:
-        write_atomically(folder / "network.onnx", network)
+        write_atomically(folder / FILES[spec.form], network)
         write_atomically(folder / "spec.json", encode_spec(spec))
         folder.rename(store.added(spec.name))
     except OSError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsmagic.errors import ModelError, reason
+from vsmagic.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,19 @@ def output(content: bytes, picture: "np.ndarray", path: Path) -> "np.ndarray":
     except Exception as error:  # its operators raise whatever numpy raises
         raise ModelError(f"model {path}: the network cannot be computed ({reason(error)}).") from error
     return np.asarray(result, np.float32)
+
+
+def check(result: "np.ndarray", picture: "np.ndarray", spec: ModelSpec, path: Path) -> None:
+    """Raise where a network does not give a picture of the size and the numbers it promises.
+
+    Raises:
+        ModelError: it does not.
+    """
+    expected = (1, spec.channels, picture.shape[2] * spec.scale, picture.shape[3] * spec.scale)
+    if result.shape != expected:
+        raise ModelError(f"model {path}: gives {result.shape} of {picture.shape}; expected {expected}.")
+    if not abs(result).max() < float("inf"):
+        raise ModelError(f"model {path}: gives numbers that are not finite; its weights are damaged.")
 
 
 def enlarge(picture: "np.ndarray", scale: int) -> "np.ndarray":

@@ -1,11 +1,10 @@
-"""Make of a model file what runs: its facts, and an ONNX where the file itself cannot be given to a plugin."""
+"""Make of a model file what runs: its facts, and a network where the file itself cannot be given to a backend."""
 
 import hashlib
 from pathlib import Path
 
 import msgspec
 
-from vsmagic.errors import ModelError
 from vsmagic.models import evaluate, inspect, precision, residual
 from vsmagic.models.spec import ModelSpec
 
@@ -14,7 +13,8 @@ def prepare(path: Path) -> tuple[ModelSpec, bytes | None]:
     """Read a ``.onnx``, ``.pth`` or ``.safetensors``.
 
     Returns:
-        The facts, and the ONNX to run in place of the file; None where the file itself can be run.
+        The facts, and the network to run in place of the file, in the form that the facts name; None where the file
+        itself can be run.
 
     Raises:
         SetupError: the ``convert`` extra, which other files than ONNX need, is not installed.
@@ -45,14 +45,11 @@ def check(path: Path) -> tuple[ModelSpec, bytes | None]:
             that is not the one its graph promises.
     """
     spec, content = prepare(path)
+    if spec.form == "torch":
+        return spec, content  # it was run to find out that it must stay what it is
     network = content if content is not None else inspect.read(path)
     for picture in evaluate.pictures(spec.channels, spec.multiple):
-        result = evaluate.output(network, picture, path)
-        expected = (1, spec.channels, picture.shape[2] * spec.scale, picture.shape[3] * spec.scale)
-        if result.shape != expected:
-            raise ModelError(f"model {path}: gives {result.shape} of {picture.shape}; expected {expected}.")
-        if not abs(result).max() < float("inf"):
-            raise ModelError(f"model {path}: gives numbers that are not finite; its weights are damaged.")
+        evaluate.check(evaluate.output(network, picture, path), picture, spec, path)
     return spec, content
 
 

@@ -13,7 +13,7 @@ from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, store
 from vsmagic.models.catalogue import Entry
-from vsmagic.models.spec import ModelSpec, encode_spec, load_spec
+from vsmagic.models.spec import FILES, ModelSpec, encode_spec, load_spec
 from vsmagic.settings import settings
 
 EMBEDDED = Path(__file__).with_name("embedded")
@@ -34,8 +34,10 @@ class Model:
     name: str
     spec: ModelSpec
     path: Path
-    """ONNX with float32 input and output."""
+    """ONNX with float32 input and output, or weights where the spec's form says so."""
     passes: int = 1
+    weights: Path | None = None
+    """The ``.pth`` or ``.safetensors`` that it was made of, where it was made of one that is still there."""
 
     @property
     def scale(self) -> int:
@@ -87,7 +89,7 @@ def of_entry(entry: Entry) -> Model:
     def prepare(folder: Path) -> None:
         _prepare(path, folder)
 
-    return _as_entry(_once(entry.sha256, prepare, path), entry)
+    return _as_entry(_of_file(_once(entry.sha256, prepare, path), path), entry)
 
 
 def fetched(entry: Entry) -> Path:
@@ -187,7 +189,12 @@ def _local(path: Path) -> Model:
     def prepare(folder: Path) -> None:
         _prepare(path, folder)
 
-    return _once(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}", prepare, path)
+    return _of_file(_once(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}", prepare, path), path)
+
+
+def _of_file(model: Model, path: Path) -> Model:
+    """Let a model know the weights that it was made of."""
+    return model if path.suffix.lower() == ".onnx" else replace(model, weights=path)
 
 
 def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
@@ -197,16 +204,16 @@ def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
     if not (folder / "spec.json").exists():
         prepare(folder)
     model = _prepared(folder, None)
-    return model if (folder / "network.onnx").exists() else replace(model, path=path)
+    return model if model.path.exists() else replace(model, path=path)
 
 
 def _prepared(folder: Path, name: str | None) -> Model:
     spec = load_spec(folder / "spec.json")
-    return Model(name=name or spec.name, spec=spec, path=folder / "network.onnx")
+    return Model(name=name or spec.name, spec=spec, path=folder / FILES[spec.form])
 
 
 def _prepare(path: Path, folder: Path) -> None:
-    """Write a file's spec, and an ONNX that runs where the file itself cannot."""
+    """Write a file's spec, and a network that runs where the file itself cannot."""
     from vsmagic.models import prepare
 
     spec, content = prepare.prepare(path)
@@ -216,5 +223,5 @@ def _prepare(path: Path, folder: Path) -> None:
 def _write(folder: Path, spec: ModelSpec, content: bytes | None) -> None:
     """Write a prepared model; the spec comes last, since it is what tells that all is there."""
     if content is not None:
-        write_atomically(folder / "network.onnx", content)
+        write_atomically(folder / FILES[spec.form], content)
     write_atomically(folder / "spec.json", encode_spec(spec))

@@ -10,6 +10,32 @@ from vsmagic.errors import ModelError
 
 Precision = Literal["f32", "f16", "bf16"]
 Base = Literal["none", "nearest", "bicubic"]
+Form = Literal["onnx", "torch"]
+
+FILES: dict[Form, str] = {"onnx": "network.onnx", "torch": "weights.safetensors"}
+"""What a network is called where it is kept beside its spec."""
+
+
+INT8 = frozenset({"DequantizeLinear", "QuantizeLinear"})
+"""ONNX operators that a network in 8-bit integers has, and no other one; for backends that must not be given any."""
+
+
+class Quantized(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a model in 8-bit integers comes from, and what it lost on the way."""
+
+    of: str
+    """Name of the model that was quantized."""
+    lost_db: float
+    """Luma PSNR lost against that model, in dB, on pictures it was not calibrated on."""
+    between_db: float
+    """Luma PSNR of its output against that model's, in dB."""
+    calibration: str
+    """What it was calibrated on, in words."""
+
+
+def form_of(network: Path) -> Form:
+    """Return the form of a network that is kept beside its spec."""
+    return "torch" if network.suffix == ".safetensors" else "onnx"
 
 
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +47,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: str
     """Name the model is asked for by."""
+    form: Form = "onnx"
+    """``onnx``, or ``torch``: weights of an architecture that Spandrel knows and that has no ONNX for any size."""
     scale: int
     """Output size over input size, the same both ways."""
     channels: Literal[1, 3]
@@ -44,6 +72,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Pictures the model is for: any, photo, anime."""
     licence: str = "unknown"
     """SPDX identifier, or 'unknown'."""
+    quantized: Quantized | None = None
+    """For a network whose convolutions are in 8-bit integers."""
     sha256: str
     """Hash of the ONNX file, lower-case hexadecimal."""
 

@@ -4,7 +4,7 @@
       RealESRGAN_x4plus.pth            a fetched file, or one put there by hand, under its authors' name
       RealESRGAN_x4plus.pth.part       what has come so far of one that is being fetched
       verified/RealESRGAN_x4plus.pth.json   its hash, worked out once, with the size and time of the file it is of
-      added/NAME/                      a model of the user's own: spec.json and network.onnx
+      added/NAME/                      a model of the user's own: spec.json and network.onnx or weights.safetensors
       local/KEY/                       what was read and converted from a file, found again by KEY
 
 All of it is below ``settings().models``.
