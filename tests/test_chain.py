@@ -45,9 +45,12 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
 
 
 def test_absolute_paths_and_names_stay(tmp_path: Path) -> None:
-    text = '[{"filter": "dezoom", "keyframes": "/z/zoom.json"}, {"filter": "upscale", "model": "magic-x2"}]'
-    steps = chain.parse(text, folder=tmp_path).steps
-    assert (steps[0].keyframes, steps[1].model) == ("/z/zoom.json", "magic-x2")
+    for name in ("magic-x2", "animejanai-v3.1-performance", "realesr-general-x4v3@0.5"):  # with a point they were paths
+        steps = chain.parse(
+            f'[{{"filter": "dezoom", "keyframes": "/z/zoom.json"}}, {{"filter": "upscale", "model": "{name}"}}]',
+            folder=tmp_path,
+        ).steps
+        assert (steps[0].keyframes, steps[1].model) == ("/z/zoom.json", name)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,22 @@ def test_a_chain_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
 def test_scale_one_changes_nothing() -> None:
     assert chain.from_flags(scale=1) == Chain()
     assert chain.from_flags(scale=1, model="auto") == Chain()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"backend": "nope"}, {"precision": "f8"}, {"tile": "big"}, {"denoise": 0.5}, {"fit": "zoom"}, {"model": "no"}],
+)
+def test_scale_one_takes_no_wrong_value(wrong: dict[str, str]) -> None:
+    """They were dropped in silence."""
+    clip = vs.core.std.BlankClip(format=vs.YUV420P8, width=64, height=48, length=1)
+    with pytest.raises(VsmagicError, match=f"{next(iter(wrong.values()))}"):
+        chain.apply(chain.from_flags(scale=1, **wrong), clip)
+
+
+def test_scale_one_with_acceptable_values_changes_nothing(picture_clip: vs.VideoNode) -> None:
+    steps = chain.from_flags(scale=1, backend="ov", precision="f32", tile="64x64", fit="cover", strict=True)
+    assert chain.apply(steps, picture_clip) == picture_clip
 
 
 def test_no_flags_enlarge_to_the_usual_size() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import vapoursynth as vs
 
 Size = tuple[int, int] | str
+_MODEL_FILES = (".onnx", ".pth", ".safetensors")  # what follows the point of a name such as x4v3@0.5 is no suffix
 
 
 class DezoomStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
@@ -35,6 +36,7 @@ class UpscaleStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Options of :func:`vsmagic.upscale`."""
 
     model: str = "auto"
+    denoise: float | None = None
     scale: float | None = None
     size: Size | None = None
     target: Literal["auto"] | None = None
@@ -130,7 +132,7 @@ def _located(step: Step, folder: Path) -> Step:
     match step:
         case DezoomStep(keyframes=str(name)):
             return msgspec.structs.replace(step, keyframes=str((folder / name).resolve()))
-        case UpscaleStep(model=name) if Path(name).suffix:
+        case UpscaleStep(model=name) if Path(name).suffix.lower() in _MODEL_FILES:
             return msgspec.structs.replace(step, model=str((folder / name).resolve()))
         case _:
             return step
@@ -145,6 +147,7 @@ def from_flags(
     size: str | None = None,
     target: str | None = None,
     model: str | None = None,
+    denoise: float | None = None,
     backend: str | None = None,
     precision: str | None = None,
     tile: str | None = None,
@@ -154,8 +157,8 @@ def from_flags(
 ) -> Chain:
     """Build a chain from command-line flags; None means not given.
 
-    Keyframe times count from the start of the file, so cutting comes last. A scale of 1 with neither keyframes nor
-    a model gives no step: nothing is changed.
+    Keyframe times count from the start of the file, so cutting comes last. A scale of 1 with no other option of the
+    upscaler gives no step: nothing is changed.
 
     Raises:
         ChainError: a value is not acceptable.
@@ -166,9 +169,11 @@ def from_flags(
         steps.append({"filter": "dezoom", "keyframes": keyframes, "easing": easing, "fit": fit})
     elif easing is not None:
         raise OptionError(f"easing is {easing!r} without keyframes; give keyframes too, or leave it out.")
-    if scale != 1 or size is not None or target is not None or keyframes is not None or model not in (None, "auto"):
-        steps.append({"filter": "upscale", "model": model, "scale": scale, "size": size, "target": target, "fit": fit,
-                      "backend": backend, "precision": precision, "tile": tile, "strict": strict or None})  # fmt: skip
+    options: dict[str, object] = {"size": size, "target": target, "fit": fit, "model": model, "denoise": denoise,
+                                  "backend": backend, "precision": precision, "tile": tile}  # fmt: skip
+    # Even where nothing is to be enlarged, the step says whether the options are acceptable.
+    if scale != 1 or keyframes is not None or any(value not in (None, "auto") for value in options.values()) or target:
+        steps.append({"filter": "upscale", "scale": scale, **options, "strict": strict or None})
     if start is not None or end is not None:
         steps.append({"filter": "trim", "start": start, "end": end})
     given = [{name: value for name, value in step.items() if value is not None} for step in steps]

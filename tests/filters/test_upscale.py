@@ -11,7 +11,8 @@ import vapoursynth as vs
 import frames as fr
 import networks
 import vsmagic
-from vsmagic import BackendError, FormatError, ModelError, OptionError, clips, dezoom, upscale
+from vsmagic import BackendError, FormatError, ModelError, OptionError, chain, clips, dezoom, upscale
+from vsmagic.models import registry
 
 core = vs.core
 LOCATIONS = [
@@ -327,6 +328,14 @@ def test_variable_times_outlive_crop_and_enlargement(data: Path) -> None:
         ({"scale": 2, "precision": "int8"}, OptionError, "int8"),
         ({"scale": 2, "tile": (0, 5)}, OptionError, r"tile is \(0, 5\)"),
         ({"scale": 2, "tile": "8x8"}, OptionError, "tile: 8 pixels are too few"),
+        ({"scale": 2, "denoise": 1.5}, OptionError, "denoise is 1.5; expected a number from 0"),
+        ({"scale": 2, "denoise": float("nan")}, OptionError, "denoise is nan"),
+        ({"scale": 2, "denoise": 0.5}, OptionError, "model auto has no strength to set; .*realesr-general-x4v3"),
+        ({"scale": 2, "denoise": 0.5, "model": "magic-x2"}, OptionError, "model magic-x2 has no strength"),
+        ({"denoise": 0.5, "model": "realesr-general-x4v3@0.1"}, OptionError, "names a strength too"),
+        ({"scale": 1, "backend": "ovv"}, OptionError, "'ovv' is not known"),
+        ({"scale": 1, "precision": "int8"}, OptionError, "int8"),
+        ({"scale": 1, "tile": "big"}, OptionError, "tile is 'big'"),
         ({"scale": 2, "streams": 0}, OptionError, "streams is 0"),
         ({"scale": 2, "device": -1}, OptionError, "device is -1"),
         ({"scale": 2, "model": "magic-x3"}, ModelError, r"did you mean magic-x\d\?"),
@@ -340,3 +349,14 @@ def test_bad_options_are_told(options: dict, kind: type[Exception], message: str
     with pytest.raises(kind, match=message) as caught:
         upscale(clip, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["realesr-general-x4v3", "RealESR-general-x4v3"])
+def test_denoise_is_the_strength_in_the_models_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    resolve = registry.resolve
+    monkeypatch.setattr(registry, "resolve", lambda name, factor: asked.append(name) or resolve("magic-x4"))
+    clip = fr.textured(vs.YUV420P8, 16, 12, _Matrix=6)
+    upscale(clip, scale=4, model=name, denoise=0.25)
+    chain.apply(chain.from_flags(scale=4, model=name, denoise=1), clip)
+    assert asked == ["realesr-general-x4v3@0.25", "realesr-general-x4v3@1.0"]

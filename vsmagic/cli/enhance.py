@@ -14,8 +14,8 @@ from vsmagic.errors import OptionError
 
 _DAMAGED = 9
 _CHAIN_FLAGS = (
-    "keyframes", "easing", "fit", "scale", "size", "target", "model", "backend", "precision", "tile", "start", "end",
-    "strict",
+    "keyframes", "easing", "fit", "scale", "size", "target", "model", "denoise", "backend", "precision", "tile",
+    "start", "end", "strict",
 )  # fmt: skip
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
@@ -68,6 +68,7 @@ class _Number(click.ParamType[float]):
     "--target", type=click.Choice(["auto"]), help="Fit 3840x2160 or 1080x1920 (default without size or scale)."
 )
 @click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
+@click.option("--denoise", type=_Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
 @click.option("--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx.")
 @click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
 @click.option("--tile", metavar="WxH|auto", help="Largest piece the model sees at once.")

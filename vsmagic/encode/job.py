@@ -142,7 +142,9 @@ def describe(prepared: Prepared) -> Description:
     """Build the graph once, without rendering more than its first frame, and return what it gives."""
     with stoppable(), tempfile.TemporaryDirectory() as folder:
         return pipeline.describe(
-            prepared.graph_command(Path(folder)), prepared.vspipe.environ(), description=Path(folder) / "clip.json"
+            prepared.graph_command(Path(folder)),
+            prepared.vspipe.environ() | {"VSMAGIC_TUNE": "off"},  # nothing is going to be run
+            description=Path(folder) / "clip.json",
         )
 
 

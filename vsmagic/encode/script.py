@@ -12,7 +12,8 @@ easing, fit      how dezoom moves between keyframes, and what it does when the a
 scale            factor, 1 for none
 size             WIDTHxHEIGHT
 target           auto
-model, backend,  of the upscaler
+model, denoise,  of the upscaler
+backend,
 precision, tile
 start, end       seconds; the end is exclusive
 strict           1: an error instead of any fallback
@@ -43,7 +44,7 @@ from vsmagic.errors import OptionError, VsmagicError
 from vsmagic.source import source
 
 _TEXTS = ("keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile")
-_NUMBERS = ("scale", "start", "end")
+_NUMBERS = ("scale", "denoise", "start", "end")
 _FLAGS = (*_TEXTS, *_NUMBERS, "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}

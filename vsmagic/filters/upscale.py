@@ -4,6 +4,7 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 import vapoursynth as vs
 
@@ -28,7 +29,7 @@ from vsmagic.filters.sizes import (
 )
 from vsmagic.filters.zoom import Zoom
 from vsmagic.keyframes import Rect
-from vsmagic.models import registry
+from vsmagic.models import catalogue, registry
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ def upscale(
     clip: vs.VideoNode,
     *,
     model: str = "auto",
+    denoise: float | None = None,
     scale: float | None = None,
     size: tuple[int, int] | str | None = None,
     target: str | None = None,
@@ -110,12 +112,14 @@ def upscale(
         clip: the clip to enlarge.
         model: ``auto`` (the embedded model whose scale is the smallest that reaches the size), a model's name, or the
             path of an ``.onnx``, ``.pth`` or ``.safetensors`` file.
+        denoise: how strongly noise is removed, 0 to 1, by a model whose weights can be mixed for that:
+            ``realesr-general-x4v3`` with 0.5 is the model ``realesr-general-x4v3@0.5``.
         scale: factor on the stored size; the pixel aspect stays. 1 with model auto returns the clip as it is.
         size: (width, height) or text such as 1280x720, in square pixels.
         target: ``auto``, which is also what is taken when neither scale nor size is given: 3840x2160 or 1080x1920
             for the usual display aspects, else the nearer of the two with one side smaller, to keep the aspect.
         fit: where the aspect of the size differs: ``contain`` (black bars), ``cover`` (cut off) or ``stretch``.
-        backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ncnn, ov, ort.
+        backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ncnn, ov, ort, torch, vsgan.
         precision: arithmetic inside the network: ``auto`` (what model and machine do best), f32, f16 or bf16.
         tile: largest part of a frame given to the network at once, (width, height) or text such as 512x512, or
             ``auto`` (by VSMAGIC_MEMORY). The result does not depend on it.
@@ -132,7 +136,13 @@ def upscale(
     clips.check(clip, name="upscale")
     if fit not in FITS:
         raise OptionError(f"upscale: fit is {fit!r}; expected {', '.join(FITS)}.")
+    model = _with_strength(model, denoise)
     wanted = parse_target(scale, size, target)
+    select.check_names(backend, precision)
+    largest: tuple[int, int] | Literal["auto"] = "auto" if tile == "auto" else parse_size(tile, "tile")
+    if streams is not None:
+        _count(streams, "streams", 1)
+    _count(device, "device", 0)
     job = _job(clip, wanted, fit)
     if model == "auto" and job.factor() <= 1:
         unchanged = not job.zoom and job.size == (clip.width, clip.height)
@@ -143,9 +153,9 @@ def upscale(
         model=found,
         backend=plugin,
         precision=select.choose_precision(precision, found.spec, plugin, strict=strict),
-        tile="auto" if tile == "auto" else parse_size(tile, "tile"),
-        streams=None if streams is None else _count(streams, "streams", 1),
-        device=_count(device, "device", 0),
+        tile=largest,
+        streams=streams,
+        device=device,
     )
     plan = tuned.settled(plan, job.seen(), frames=clip.num_frames, precision_open=precision == "auto")
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
@@ -240,7 +250,23 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
     return frame(0) if known.still else per_frame(job.source, frame(0), frame)
 
 
-def _count(value: object, name: str, least: int) -> int:
+def _with_strength(model: str, denoise: float | None) -> str:
+    """Return the name of the model that removes noise that strongly."""
+    if denoise is None:
+        return model
+    if isinstance(denoise, bool) or not isinstance(denoise, int | float) or not 0 <= denoise <= 1:
+        raise OptionError(f"upscale: denoise is {denoise!r}; expected a number from 0 (keeps noise) to 1.")
+    if "@" in model:
+        raise OptionError(f"upscale: denoise is {denoise} beside model {model}, which names a strength too; give one.")
+    entry = catalogue.find(model)
+    if entry is None or not entry.blend:
+        able = ", ".join(entry.name for entry in catalogue.ENTRIES if entry.blend)
+        raise OptionError(
+            f"upscale: denoise is {denoise}, but model {model} has no strength to set; those that have: {able}."
+        )
+    return f"{entry.name}@{float(denoise)!r}"
+
+
+def _count(value: object, name: str, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise OptionError(f"upscale: {name} is {value!r}; expected a whole number from {least}.")
-    return value
