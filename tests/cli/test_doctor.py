@@ -56,6 +56,26 @@ def test_json_tells_every_part_once(here):
     assert {"Python", "ffmpeg", "mpv", "cache", "models"} | plugins | devices <= set(names)
 
 
+def test_json_tells_the_table_that_auto_goes_by(here):
+    """In a process without the suite's VapourSynth it is made of what select itself goes by."""
+    from vsmagic.backends import select
+    from vsmagic.models import registry
+
+    rows = json.loads(here.stdout)["backends"]
+    assert [row["backend"] for row in rows] == [backend.name for backend in select.BACKENDS]
+    network = registry.resolve("auto").path
+    [taken] = [row for row in rows if row["taken"]]
+    assert taken["backend"] == select.choose("auto", network).name
+    assert taken["passed_by"] is None
+    assert all(row["passed_by"] for row in rows[: rows.index(taken)])
+    by_name = {row["backend"]: row for row in rows}
+    assert by_name["ncnn"]["excludes"]["GridSample"] == "its plugin aborts the process"
+    for backend, row in zip(select.BACKENDS, rows, strict=True):
+        assert set(row["excludes"]) == backend.excludes
+        assert all(row["excludes"].values())
+        assert row["computes_in"] == list(backend.precisions)
+
+
 def test_what_is_required_works_here(here):
     assert [name for name, check in checks_of(here).items() if check["required"] and check["state"] != "ok"] == []
 
@@ -97,6 +117,7 @@ def test_without_vapoursynth_it_says_so_and_goes_on(tmp_path):
     assert "-m pip install --force-reinstall vapoursynth" in str(found["VapourSynth"]["remedy"])
     assert found["ov"]["state"] == "broken"
     assert found["ffmpeg"]["state"] == "ok"
+    assert json.loads(done.stdout)["backends"] is None
 
 
 @pytest.mark.parametrize(
@@ -144,10 +165,14 @@ def test_exit_code(monkeypatch, checks, arguments, code):
 
 def test_people_see_states_and_remedies_that_can_be_copied(monkeypatch):
     monkeypatch.setattr(examine, "examine", lambda: [GOOD, ABSENT, BROKEN, VITAL])
+    monkeypatch.setattr("vsmagic.cli.doctor._WIDE", 1000)
     shown = CliRunner().invoke(doctor, []).output
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     assert {"A", "good ok 1.0", "absent optional not installed", "B", "broken broken crashes"} <= set(lines)
     assert lines.index("To mend:") < lines.index("broken: mend it") < lines.index("To add, if you want it:")
     assert f"vital: {'x' * 300}" in lines
     assert "absent: pip install absent" in lines
+    [here] = [line for line in lines if line.startswith("ncnn ")]
+    assert "Cast, GridSample, Mod, Shape, Slice: its plugin aborts the process" in here
+    assert sum("auto takes it" in line for line in lines) == 1
     assert lines[-1] == "Not working: vital."

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vsmagic.backends.base import Plugin, Request
+from vsmagic.backends.operators import because
+from vsmagic.models.spec import INT8
 
 # vulkan_core.h
 _INSTANCE_CREATE_INFO = 1
@@ -112,6 +114,5 @@ NCNN = Plugin(
     computes=lambda: ("f16", "f32"),
     arguments=_arguments,
     trouble=_trouble,
-    # Each of these makes the plugin abort the process instead of raising.
-    excludes=frozenset({"Cast", "GridSample", "Mod", "Shape", "Slice"}),
+    excludes=because("its plugin aborts the process", "Cast", "GridSample", "Mod", "Shape", "Slice") | INT8,
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.nvidia import driver_trouble
+from vsmagic.backends.operators import because
+from vsmagic.models.spec import INT8
 
 _QUIET = 1  # errors only; 3 and more tell every step, unlike ONNX Runtime's own numbering
 
@@ -49,4 +51,5 @@ ORT_CUDA = Plugin(
     arguments=_cuda_arguments,
     streams=lambda: 2,
     trouble=_cuda_trouble,
+    excludes=because("meant for processors; in half precision its plugin would cast what belongs to the 8 bits", *INT8),
 )

@@ -4,7 +4,7 @@ import difflib
 import logging
 from pathlib import Path
 
-from vsmagic.backends import ncnn
+from vsmagic.backends import ncnn, operators
 from vsmagic.backends.base import Backend
 from vsmagic.backends.ncnn import NCNN
 from vsmagic.backends.ort import ORT, ORT_CUDA
@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 # models that no plugin runs, and VSGAN when it is asked for.
 BACKENDS: tuple[Backend, ...] = (TRT_RTX, TRT, ORT_CUDA, NCNN, OV, ORT, TORCH, VSGAN)
 
+
+# What becomes of those that auto never comes to, because ORT runs everywhere.
+_AFTER_ORT = {
+    TORCH.name: "only for models that no plugin runs, and when it is asked for",
+    VSGAN.name: "only when it is asked for",
+}
 
 _PRECISIONS: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 
@@ -74,8 +80,8 @@ def choose(name: str, network: Path | None = None) -> Backend:
     operator = refused(backend, network) if network else None
     if operator:
         raise BackendError(
-            f"backend {name} cannot run {network}: it lacks the operator {operator}. Use backend=auto, or a network "
-            "in float32 with fixed padding."
+            f"backend {name} cannot run {network}: it lacks the operator {operator} ({operators.why(operator)}). Use "
+            "backend=auto, or a network in float32 with fixed padding."
         )
     return backend
 
@@ -129,12 +135,12 @@ def _machine_lacks(backend: Backend) -> str | None:
         return None  # its plugin belongs to the base install
     if backend is NCNN and ncnn.software():
         return "Vulkan has no GPU, at most a software renderer"
-    return trouble(backend)
+    return trouble(backend) or _AFTER_ORT.get(backend.name)
 
 
 def _network_lacks(backend: Backend, network: Path) -> str | None:
     operator = refused(backend, network)
-    return f"the network has the operator {operator}" if operator else None
+    return f"the network has the operator {operator} ({operators.why(operator)})" if operator else None
 
 
 def _usable(backend: Backend, network: Path | None) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.nvidia import driver_trouble
+from vsmagic.backends.operators import because
+from vsmagic.models.spec import INT8
 
 if TYPE_CHECKING:
     import vapoursynth as vs
@@ -56,6 +58,7 @@ def _backend(name: str, package: str) -> Plugin:
         trouble=partial(_trouble, name),
         memory=_memory,
         compiled=partial(_compiled, name),
+        excludes=because("its 8 bits have offsets, which TensorRT has not", *INT8),
     )
 
 

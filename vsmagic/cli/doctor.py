@@ -13,7 +13,10 @@ from vsmagic import __version__
 from vsmagic.errors import SetupError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vsmagic.diagnosis.check import Check
+    from vsmagic.diagnosis.choice import Row
 
 _COLOURS = {"ok": "green", "missing": "bold red", "broken": "bold red", "optional": "yellow"}
 _WIDE = 200
@@ -26,24 +29,30 @@ _WIDE = 200
 def doctor(ctx: click.Context, *, as_json: bool, strict: bool) -> None:
     """Tell what of this installation works, what is missing, and what mends it.
 
-    Every backend runs a small network, in a process of its own. Optional parts may be absent; the exit code is 8
+    Every backend runs a small network, in a process of its own. The table at the end is the order in which
+    --backend auto tries them. Optional parts may be absent; the exit code is 8
     when something is missing or broken that vsmagic does not work without.
     """
+    from vsmagic.diagnosis import choice
     from vsmagic.diagnosis.examine import examine
 
     checks = examine()
+    rows = choice.rows()
     bad = [check for check in checks if check.fatal or (strict and check.state == "broken")]
     if as_json:
         results = [asdict(check) for check in checks]
-        click.echo(json.dumps({"vsmagic": __version__, "ok": not bad, "checks": results}, indent=2))
+        backends = [asdict(row) for row in rows] if isinstance(rows, list) else None
+        told = {"vsmagic": __version__, "ok": not bad, "checks": results, "backends": backends}
+        click.echo(json.dumps(told, indent=2))
     else:
-        _show(checks, bad)
+        _show(checks)
+        _show_choice(rows)
+        _show_verdict(checks, bad)
     if bad:
         ctx.exit(SetupError.exit_code)
 
 
-def _show(checks: Sequence["Check"], bad: Sequence["Check"]) -> None:
-    from rich.console import Console
+def _show(checks: Sequence["Check"]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -55,8 +64,37 @@ def _show(checks: Sequence["Check"], bad: Sequence["Check"]) -> None:
         table.add_row(Text(group, "bold"))
         for check in members:
             table.add_row(f"  {check.name}", Text(check.state, _COLOURS[check.state]), Text(check.detail))
+    _print(table)
+
+
+def _show_choice(rows: "Sequence[Row] | str") -> None:
+    """Print the table that backend=auto goes by."""
+    from rich.table import Table
+    from rich.text import Text
+
+    click.echo("\nBackends, in the order in which auto tries them:")
+    if isinstance(rows, str):
+        click.echo(f"  cannot be told: {rows}")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+    for name in ("backend", "runs on", "computes in"):
+        table.add_column(name, no_wrap=True)
+    for name in ("here", "must not be given"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        colour = "green" if row.taken else "" if row.passed_by is None else "yellow"
+        table.add_row(row.backend, row.runs_on, ", ".join(row.computes_in), Text(row.here, colour), row.limits)
+    _print(table)
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
     # A pipe or a file has no width: there, nothing needs to be folded.
     Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
+def _show_verdict(checks: Sequence["Check"], bad: Sequence["Check"]) -> None:
     _show_remedies([check for check in checks if check.remedy is not None])
     names = ", ".join(check.name for check in bad)
     click.echo(f"\nNot working: {names}." if bad else "\nEverything that vsmagic needs works.")

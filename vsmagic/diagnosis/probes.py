@@ -39,15 +39,43 @@ def backend(name: str) -> Answer:
     chosen = next(backend for backend in select.BACKENDS if backend.name == name)
     installed = chosen.missing() is None
     trouble = select.trouble(chosen)
-    if installed and trouble is None:
+    ran = installed and trouble is None and name not in _ONLY_PTH
+    if ran:
         _enlarge(name)
     return {
         "installed": installed,
         "package": chosen.package,
         "trouble": trouble,
+        "ran": ran,
         "version": chosen.version() if installed else None,
         "precisions": chosen.precisions,
     }
+
+
+def choice() -> Answer:
+    """Every backend in the order in which ``auto`` tries them, with what decides."""
+    from vsmagic.backends import devices, operators, select
+    from vsmagic.models import registry
+
+    embedded = registry.resolve("auto").path
+    taken = select.choose("auto", embedded).name
+    return {
+        "backends": [
+            {
+                "backend": one.name,
+                "runs_on": devices.kind(one).words,
+                "computes_in": one.precisions,
+                "excludes": {str(operator): operators.why(operator) for operator in sorted(one.excludes)},
+                "passed_by": select.passed_by(one, embedded),
+                "taken": one.name == taken,
+            }
+            for one in select.BACKENDS
+        ]
+    }
+
+
+# VSGAN runs weights of its own format only, of which none comes with the package.
+_ONLY_PTH = ("vsgan",)
 
 
 def _enlarge(backend: str) -> None:
@@ -55,6 +83,11 @@ def _enlarge(backend: str) -> None:
 
     import vsmagic
 
+    if backend == "vsgan":  # it runs none of the embedded models
+        from vsmagic.backends.vsgan import trial
+
+        trial().get_frame(0)
+        return
     flat = vs.core.std.BlankClip(width=32, height=32, length=1, format=vs.GRAYS, color=0.5)
     vsmagic.upscale(flat, scale=2, backend=backend, precision="f32").get_frame(0)
 
@@ -101,7 +134,8 @@ QUESTIONS: dict[str, Callable[[], Answer]] = {
     "ffms2": ffms2,
     "openvino": openvino,
     "vulkan": vulkan,
-    **{name: partial(backend, name) for name in ("ov", "ort", "ort_cuda", "trt", "trt_rtx", "ncnn")},
+    "choice": choice,
+    **{name: partial(backend, name) for name in ("ov", "ort", "ort_cuda", "trt", "trt_rtx", "ncnn", "torch", "vsgan")},
 }
 
 

@@ -86,7 +86,8 @@ def _backend(name: str, *, required: bool) -> Check:
         )
         return check(state="broken", detail=str(error), remedy=mending)
     if told["trouble"] is None:
-        detail = f"{told['version']}; ran a network; computes in {', '.join(told['precisions'])}"
+        ran = "ran a network; " if told["ran"] else ""
+        detail = f"{told['version']}; {ran}computes in {', '.join(told['precisions'])}"
         return check(state="ok", detail=detail)
     wrong, remedy = mended(told["trouble"])
     return check(state="missing" if required else "optional", detail=wrong, remedy=remedy)
@@ -100,5 +101,5 @@ EXAMINATIONS: tuple[Examination, ...] = (
     partial(_plugin, "vszip", "vapoursynth-vszip", "measures pictures"),
     partial(_plugin, "mv", "vapoursynth-mvtools", "MVTools, motion vectors"),
     *(partial(_backend, name, required=True) for name in _REQUIRED_BACKENDS),
-    *(partial(_backend, name, required=False) for name in ("ncnn", *_ON_NVIDIA)),
+    *(partial(_backend, name, required=False) for name in ("ncnn", *_ON_NVIDIA, "torch", "vsgan")),
 )
