@@ -1,13 +1,14 @@
 """What each kind of case does, in the process of its own."""
 
 import importlib.metadata
+import importlib.util
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsmagic.errors import BackendError, VsmagicError, reason
+from vsmagic.errors import BackendError, SetupError, VsmagicError, reason
 from vsmagic.gpucheck import libraries, networks
 from vsmagic.gpucheck.networks import Network
 from vsmagic.gpucheck.record import (
@@ -71,9 +72,15 @@ def _versions() -> dict[str, str]:
 
 
 def peak(task: Task) -> Peak:
-    """Measure the device's own speed."""
+    """Measure the device's own speed.
+
+    Raises:
+        SetupError: PyTorch, which measures it, is not installed.
+    """
     from vsmagic.gpucheck import with_torch
 
+    if importlib.util.find_spec("torch") is None:
+        raise SetupError("the peak is not measured: PyTorch is not installed. Install it, or do without the shares.")
     return with_torch.peak(task.device)
 
 

@@ -90,7 +90,7 @@ def _tables(report: Report) -> Iterable[tuple[str, _Row, list[_Row]]]:
     agreements: list[_Row] = [_agreement(one) for one in results if isinstance(one.figures, Agreement)]
     if agreements:
         head = ["model", "precision", "backend", "largest /255", "mean /255", "PSNR dB"]
-        yield "Agreement with PyTorch in f32", head, agreements
+        yield "Agreement with the reference", head, agreements
     for clip, title in (("network", "From pictures ready for the network"), ("video", "From video to video (10 bit)")):
         rows: list[_Row] = [
             _speed(one, results) for one in results if one.case.clip == clip and isinstance(one.figures, Speed)
