@@ -132,6 +132,21 @@ def test_a_long_clip_is_measured_through_upscale(measured: list[Key]) -> None:
     assert measured[-1].passes == 2
 
 
+def test_a_crop_is_measured_on_its_largest_window(measured: list[Key], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size the model really sees: on a GPU an engine is built for it."""
+    sizes, seen = [], []
+    settled, compute = tuned.settled, infer.compute
+    monkeypatch.setattr(tuned, "settled", lambda plan, size, **more: sizes.append(size) or settled(plan, size, **more))
+    monkeypatch.setattr(
+        infer, "compute", lambda clip, plan: seen.append((clip.width, clip.height)) or compute(clip, plan)
+    )
+    clip = clip_of(150, (640, 360))
+    keys = [{"time": time, "x": 20 * time, "y": 3, "width": 320 - 30 * time, "height": 180} for time in (0, 1, 5)]
+    vsmagic.upscale(vsmagic.dezoom(clip, keyframes=keys), scale=2, backend="ov")
+    assert sizes == [max(seen)]
+    assert len(measured) == 1
+
+
 def test_explicit_values_win(measured: list[Key]) -> None:
     tuned.store(record_of(key_of(), precision="f16", streams=7))
     vsmagic.upscale(clip_of(200), scale=2, streams=2, precision="f32")

@@ -104,6 +104,8 @@ def measure(key: Key, plan: Plan, size: tuple[int, int], *, seconds: float, cloc
     # A slow network is first met on a small frame. Engines are built for one size, and GPUs are fast.
     part = usual if _compiled(plan) else replace(usual, size=(min(size[0], _PART), min(size[1], _PART)))
     pace = track.pace(part)
+    if _compiled(plan):  # its engine may have been built, which will be needed anyway
+        track = _Track(plan, clock, seconds)
     quick = pace * size[0] * size[1] <= _TURN_SECONDS
     precision, streams, reasons = plan.precision, None, []
     if key.precision is None:

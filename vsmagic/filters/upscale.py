@@ -10,7 +10,7 @@ import vapoursynth as vs
 
 from vsmagic import clips
 from vsmagic.backends import select, tuned
-from vsmagic.backends.infer import Plan, infer
+from vsmagic.backends.infer import Plan, infer, padded
 from vsmagic.errors import OptionError
 from vsmagic.filters import windows, zoom
 from vsmagic.filters.resample import per_frame, resampled
@@ -71,11 +71,6 @@ class _Job:
         """Return the largest enlargement over all keys, in either direction."""
         placements = [self.place(rect) for rect in self.rects()]
         return max(max(p.width / p.source.width, p.height / p.source.height) for p in placements)
-
-    def seen(self) -> tuple[int, int]:
-        """Return about the size (width, height) of what the model is given."""
-        largest = max(self.rects(), key=lambda rect: rect.width * rect.height)
-        return min(math.ceil(largest.width), self.source.width), min(math.ceil(largest.height), self.source.height)
 
     @property
     def _whole(self) -> Rect:
@@ -157,7 +152,7 @@ def upscale(
         streams=streams,
         device=device,
     )
-    plan = tuned.settled(plan, job.seen(), frames=clip.num_frames, precision_open=precision == "auto")
+    plan = tuned.settled(plan, _seen(job, found), frames=clip.num_frames, precision_open=precision == "auto")
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
              clip.width, clip.height, *job.size)  # fmt: skip
     return _finished(_run(job, plan), job, clip)
@@ -222,12 +217,8 @@ def _run_rgb_by_luma(job: _Job, plan: Plan) -> vs.VideoNode:
 
 def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNode:
     """Run the model only around the crop, in windows of few sizes, and resample the crop out of what it made."""
-    phase = math.lcm(plan.model.spec.multiple, *job.step)
-    source = clips.pad(job.source, phase)
-    series = windows.plan(
-        known.key_rects(), (source.width, source.height),
-        halo=plan.model.spec.halo, phase=phase, whole=known.spills,
-    )  # fmt: skip
+    source = clips.pad(job.source, _phase(job, plan.model))
+    series = _windows(job, known, plan.model)
     log.info("the crop is covered by windows of %s", ", ".join(f"{w}x{h}" for w, h in series.sizes))
 
     def window(n: int, size: tuple[int, int]) -> vs.VideoNode:
@@ -248,6 +239,24 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
         return route.finish(job.source, part, job.placement(n), job.size)
 
     return frame(0) if known.still else per_frame(job.source, frame(0), frame)
+
+
+def _phase(job: _Job, model: registry.Model) -> int:
+    """Return what windows start on and measure multiples of."""
+    return math.lcm(model.spec.multiple, *job.step)
+
+
+def _windows(job: _Job, known: Zoom, model: registry.Model) -> windows.Windows:
+    phase = _phase(job, model)
+    size = padded((job.source.width, job.source.height), phase)
+    return windows.plan(known.key_rects(), size, halo=model.spec.halo, phase=phase, whole=known.spills)
+
+
+def _seen(job: _Job, model: registry.Model) -> tuple[int, int]:
+    """Return the size (width, height) of the largest part of a frame that the model is given."""
+    if job.zoom is None:
+        return job.source.width, job.source.height
+    return _windows(job, job.zoom, model).sizes[0]
 
 
 def _with_strength(model: str, denoise: float | None) -> str:
