@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from vsmagic.training.options import TrainOptions
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from vsmagic.training import export, sr  # noqa: E402
+from vsmagic.training import export, run, sr  # noqa: E402
 from vsmagic.training.nets import LumaDoubler, residual  # noqa: E402
 
 
@@ -67,7 +67,9 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(options, tmp_path, monkeypatch
 
 
 def test_an_unfinished_run_with_other_options_is_not_taken_up(options):
-    sr._save(sr._begin(options), options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    begun = run.begin(lambda: LumaDoubler(options.channels, options.depth), options.seed, options.peak_rate)
+    run.save(begun, options.output / f"{options.name}.checkpoint", run.identity(asdict(options)))
     with pytest.raises(OptionError, match="unfinished run with other options"):
         sr.train_sr(replace(options, seed=2))
 
@@ -80,11 +82,14 @@ def test_training_leaves_torch_as_it_was(options):
 
 def test_the_loss_falls(options):
     options = replace(options, steps=60, warmup=10, peak_rate=5e-3)
-    state = sr._begin(options)
+    state = run.begin(lambda: LumaDoubler(options.channels, options.depth), options.seed, options.peak_rate)
     larges = sr.pool(options.seed, options.pictures, options.picture_size)
     smalls = [sr.halve(large) for large in larges]
     patches = sr._patches(options, 0, larges, smalls)
-    losses = [sr._step(state, options, *patches) for _ in range(options.steps)]
+    losses = []
+    for _ in range(options.steps):
+        sr._step(state, options, *patches)
+        losses.append(state.loss)
     assert losses[-1] < 0.9 * losses[0]
 
 

@@ -1,4 +1,4 @@
-"""What a training run is asked for. Needs no torch, so that the command line can show the defaults without it."""
+"""What training runs are asked for. Needs no torch, so that the command line can show the defaults without it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,4 +54,55 @@ class TrainOptions:
             raise OptionError(
                 f"train sr: patch {self.patch} must be even and from 4 to half the picture size {self.picture_size}, "
                 "which is even too."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """What motion network to train and for how long. The defaults made the embedded model."""
+
+    output: Path
+    """Folder for the ONNX, its spec, the facts of the run and, while it runs, the checkpoint."""
+    name: str = "magic-flow"
+    """Name of the model and of its files."""
+    seed: int = 1
+    """Everything random follows from it."""
+    threads: int = 1
+    """CPU threads of torch and processes that draw. Another number gives slightly other weights."""
+
+    pictures: int = 500
+    """Pictures that things in the scenes are made of."""
+    picture_size: int = 256
+    """Their height and width in pixels, even."""
+    scenes: int = 4000
+    """Scenes to draw."""
+    scene_size: int = 192
+    """Their height and width in pixels."""
+
+    steps: int = 14_000
+    """Steps of the optimiser."""
+    batch: int = 8
+    """Patches a step."""
+    patch: int = 128
+    """Their height and width in pixels, a multiple of 16."""
+    peak_rate: float = 1e-3
+    """Learning rate at its highest."""
+    warmup: int = 300
+    """Steps until the rate is at its highest; from there it falls to 0."""
+    memory: float = 0.998
+    """What the running mean of the weights keeps at each step."""
+    guidance: float = 0.004
+    """What an error of a pixel in the motion counts beside one of 1 in the picture."""
+    checkpoint_every: int = 500
+    """Steps between checkpoints."""
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.pictures, self.scenes, self.batch, self.threads) < 1:
+            raise OptionError(
+                f"train flow: steps {self.steps}, pictures {self.pictures}, scenes {self.scenes}, batch {self.batch} "
+                f"and threads {self.threads} must each be at least 1."
+            )
+        if self.patch % 16 or not 16 <= self.patch <= self.scene_size:
+            raise OptionError(
+                f"train flow: patch {self.patch} must be a multiple of 16, at most the scene size {self.scene_size}."
             )

@@ -121,7 +121,7 @@ def _corners(random: Random, points: int) -> NDArray[np.float64]:
 SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
 
 
-def _outline(random: Random, centre: NDArray[np.float64], radius: float) -> Outline:
+def outline(random: Random, centre: NDArray[np.float64], radius: float) -> Outline:
     """A random leaf about a centre (x, y), sizes in drawn pixels."""
     choice = random.random()
     if choice < 0.5:
@@ -147,7 +147,7 @@ def _radii(random: Random, size: int, least: float, power: float, cover: float) 
     return kept
 
 
-def _curve(random: Random, start: NDArray[np.float64], angle: float, length: float, bend: float) -> Outline:
+def curve(random: Random, start: NDArray[np.float64], angle: float, length: float, bend: float) -> Outline:
     """Points of a cubic Bezier curve that sets out at an angle and wanders off."""
     turns = angle + np.cumsum(random.normal(0, bend, 3))
     steps = np.stack([np.cos(turns), np.sin(turns)], 1) * length / 3
@@ -171,7 +171,7 @@ def _leaves(random: Random, size: int, *, least: float, power: float, texture: f
     radii = _radii(random, size, least, power, cover=2.5)
     count = len(radii)
     centres = random.uniform(-0.05 * size, 1.05 * size, (count, 2))
-    outlines = [_outline(random, centre, radius) for centre, radius in zip(centres, radii, strict=True)]
+    outlines = [outline(random, centre, radius) for centre, radius in zip(centres, radii, strict=True)]
     names = _names(outlines, size)
     y, x = np.mgrid[:size, :size].astype(np.float32)
     slope = (random.normal(0, 0.35, (count + 1, 2)) / size).astype(np.float32)
@@ -230,7 +230,7 @@ def fur(random: Random, size: int) -> Plane:
     for _ in range(int(random.integers(150, 1500))):
         start = random.uniform(0, size, 2)
         angle = float(flow[int(start[1]), int(start[0])])
-        points = _curve(random, start, angle, size * random.uniform(0.03, 0.3), 0.3)
+        points = curve(random, start, angle, size * random.uniform(0.03, 0.3), 0.3)
         pencil.line(points, fill=float(random.random()), width=int(random.integers(1, thickest + 1)))
     return np.array(canvas)
 
@@ -242,12 +242,12 @@ def drawing(random: Random, size: int) -> Plane:
     ink = float(random.uniform(-0.1, 0.25))
     width = int(random.integers(1, 9))
     for radius in _radii(random, size, 8, 2.4, cover=1.5):
-        outline = _outline(random, random.uniform(0, size, 2), radius)
-        pencil.polygon(outline, fill=float(random.random()))
+        edge = outline(random, random.uniform(0, size, 2), radius)
+        pencil.polygon(edge, fill=float(random.random()))
         if radius > 2 * width and random.random() < 0.8:
-            pencil.line([*outline, outline[0]], fill=ink, width=width, joint="curve")
+            pencil.line([*edge, edge[0]], fill=ink, width=width, joint="curve")
     for _ in range(int(random.integers(5, 60))):
-        points = _curve(random, random.uniform(0, size, 2), random.uniform(0, 7), size * random.uniform(0.05, 0.6), 0.6)
+        points = curve(random, random.uniform(0, size, 2), random.uniform(0, 7), size * random.uniform(0.05, 0.6), 0.6)
         pencil.line(points, fill=ink if random.random() < 0.7 else 1.0, width=int(random.integers(1, width + 2)))
     drawn: Plane = np.array(canvas) + np.float32(0.03) * smooth_noise(random, size, 1.5)
     return drawn
@@ -266,12 +266,13 @@ def text(random: Random, size: int) -> Plane:
         points = 14 * 2 ** random.uniform(0, 3)
         ink = float(random.choice([0.0, 1.0, random.random()]))
         font = ImageFont.load_default(points)
-        pencil.text((random.uniform(-size / 4, size / 4), height), _words(random), fill=ink, font=font)
+        pencil.text((random.uniform(-size / 4, size / 4), height), words(random), fill=ink, font=font)
         height += points * random.uniform(1.1, 2)
     return np.array(canvas)
 
 
-def _words(random: Random) -> str:
+def words(random: Random) -> str:
+    """Sixty letters, digits, signs and spaces."""
     letters = string.ascii_letters + string.digits + ".,:;-()!?" + 8 * " "
     return "".join(random.choice(list(letters), 60))
 

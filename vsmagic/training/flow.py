@@ -1,0 +1,133 @@
+"""Trains the embedded network for frames in between on generated moving scenes.
+
+    vsmagic train flow --output vsmagic/models/embedded
+
+The steps: draw pictures, and from them scenes; cut patches at random, mirrored, turned and played backwards; ask the
+network for the frame between and for the motion to both; follow the gradient of the picture's error and, with less
+weight, of the motion's, which the scenes tell exactly; keep a running mean of the weights, which is what is exported.
+Everything random comes from the seed and the number of the step, so a run that was stopped goes on as if it never
+had been.
+"""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vsmagic.training import pictures, run, scenes
+from vsmagic.training.flownet import FlowNet
+from vsmagic.training.options import FlowOptions
+from vsmagic.training.scenes import Scene
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patches:
+    """What one step learns from."""
+
+    pictures: Tensor
+    """``[batch, 9, p, p]``, 0 to 1: RGB of the first frame, of the last, and of the one between."""
+    time: Tensor
+    """``[batch, 1, 1, 1]``: when that one is, 0 to 1."""
+    motion: Tensor
+    """``[batch, 4, p, p]``: see :class:`vsmagic.training.scenes.Scene`."""
+
+
+def train_flow(options: FlowOptions) -> FlowNet:
+    """Train; takes up an unfinished run of the same options in the same folder.
+
+    Returns:
+        The trained network, in evaluation mode.
+    """
+    started = time.monotonic()
+    what = run.identity(asdict(options))
+    checkpoint = options.output / f"{options.name}.checkpoint"
+    with run.reproducible(options.threads):
+        state = run.begin(FlowNet, options.seed, options.peak_rate)
+        run.restore(state, checkpoint, what)
+        drawn = draw(options)
+        log.info("training for %d steps", options.steps)
+        while state.step < options.steps:
+            _step(state, options, patches(options, state.step, drawn))
+            if state.step % options.checkpoint_every == 0:
+                run.save(state, checkpoint, what)
+                log.info("step %d: loss %.5f, %.0f s", state.step, state.loss, time.monotonic() - started)
+    net = state.average.eval()
+    facts = {
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "last_loss": state.loss,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    run.write_facts(options.output / f"{options.name}.training.json", what, facts)
+    return net
+
+
+def draw(options: FlowOptions) -> list[Scene]:
+    """Draw the pictures and the scenes of a run."""
+    log.info("drawing %d pictures of %d pixels", options.pictures, options.picture_size)
+    textures = pictures.pool(options.seed, options.pictures, options.picture_size, options.threads)
+    log.info("drawing %d scenes of %d pixels", options.scenes, options.scene_size)
+    return scenes.pool(options.seed, range(options.scenes), options.scene_size, textures, options.threads)
+
+
+def patches(options: FlowOptions, step: int, drawn: list[Scene]) -> Patches:
+    """Cut the patches of a step."""
+    random = np.random.default_rng([options.seed, options.scenes, step])
+    size, room = options.patch, options.scene_size - options.patch
+    chosen = [drawn[number] for number in random.integers(0, len(drawn), options.batch)]
+    y, x = random.integers(0, room + 1, 2)
+    cut = (..., slice(y, y + size), slice(x, x + size))
+    found = Patches(
+        pictures=torch.from_numpy(np.stack([scene.pictures[cut] for scene in chosen])).float() / 255,
+        time=torch.tensor([scene.time for scene in chosen]).reshape(-1, 1, 1, 1),
+        motion=torch.from_numpy(np.stack([scene.motion[cut] for scene in chosen])).float(),
+    )
+    across, down, turned, back = random.random(4) < 0.5
+    if across:
+        found = _mirrored(found, 3, [-1, 1, -1, 1])
+    if down:
+        found = _mirrored(found, 2, [1, -1, 1, -1])
+    if turned:
+        found = _reordered(found, (0, 1, 3, 2), [1, 0, 3, 2])
+    return _backwards(found) if back else found
+
+
+def _mirrored(given: Patches, axis: int, signs: list[int]) -> Patches:
+    sign = torch.tensor(signs, dtype=torch.float32).reshape(1, 4, 1, 1)
+    return Patches(pictures=given.pictures.flip(axis), time=given.time, motion=given.motion.flip(axis) * sign)
+
+
+def _reordered(given: Patches, axes: tuple[int, ...], channels: list[int]) -> Patches:
+    return Patches(
+        pictures=given.pictures.permute(axes), time=given.time, motion=given.motion.permute(axes)[:, channels]
+    )
+
+
+def _backwards(given: Patches) -> Patches:
+    first, last, between = torch.chunk(given.pictures, 3, 1)
+    return Patches(
+        pictures=torch.cat([last, first, between], 1), time=1 - given.time, motion=given.motion[:, [2, 3, 0, 1]]
+    )
+
+
+def _step(state: run.State[FlowNet], options: FlowOptions, given: Patches) -> None:
+    """One step: the loss is the picture's error and, at every scale of the network, the motion's."""
+    size = given.pictures.shape[2:]
+    seen = torch.cat([given.pictures[:, :6], given.time.expand(-1, 1, *size)], 1)
+    made, motions = state.net.look(seen.contiguous(memory_format=torch.channels_last))
+    loss = _charbonnier(made - given.pictures[:, 6:], 1e-3)
+    for found in motions:
+        true = functional.avg_pool2d(given.motion, size[0] // found.shape[2])
+        loss = loss + options.guidance * _charbonnier(found - true, 0.1)
+    rate = run.rate_at(state.step, steps=options.steps, warmup=options.warmup, peak=options.peak_rate)
+    run.advance(state, loss, rate=rate, memory=options.memory)
+
+
+def _charbonnier(error: Tensor, round_off: float) -> Tensor:
+    """Mean of |error|, rounded off below ``round_off``."""
+    return (error.square() + round_off**2).sqrt().mean()

@@ -1,0 +1,126 @@
+"""What every training run has: its state, its checkpoints, its learning rate, and the means to be repeated exactly."""
+
+import io
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vsmagic.errors import OptionError
+from vsmagic.files import write_atomically
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class State[Net: nn.Module]:
+    """All that changes while training; what a checkpoint holds."""
+
+    net: Net
+    average: Net
+    """Running mean of the weights, which is what is exported."""
+    optimiser: torch.optim.AdamW
+    step: int = 0
+    loss: float | None = None
+    """Of the last step this process made."""
+
+
+def begin[Net: nn.Module](make: Callable[[], Net], seed: int, rate: float) -> State[Net]:
+    """Return a fresh state; the weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = make().to(memory_format=torch.channels_last)
+    average = make()
+    average.load_state_dict(net.state_dict())
+    return State(net, average, torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4))
+
+
+def rate_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
+    """Learning rate: a straight rise, then half a cosine down to 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    share = (step - warmup) / max(steps - warmup, 1)
+    return peak * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def advance[Net: nn.Module](state: State[Net], loss: torch.Tensor, *, rate: float, memory: float) -> None:
+    """Follow the gradient of a loss, and let the running mean follow the weights."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimiser.step()
+    state.step += 1
+    state.loss = float(loss.detach())
+    kept = min(memory, state.step / (state.step + 10))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(state.average.parameters()), list(state.net.parameters()), 1 - kept)
+
+
+class reproducible:  # noqa: N801  read as 'with reproducible(threads)'
+    """Fix the number of threads and allow deterministic algorithms only, for the time of a ``with``."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def __enter__(self) -> None:
+        self.before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(True)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self.before[0])
+        torch.use_deterministic_algorithms(self.before[1])
+
+
+def identity(options: Mapping[str, Any]) -> str:
+    """The options that make a run what it is, as text; where it writes and how often is not among them."""
+    kept = {key: value for key, value in options.items() if key not in {"output", "name", "checkpoint_every"}}
+    return json.dumps(kept, sort_keys=True)
+
+
+def save[Net: nn.Module](state: State[Net], path: Path, what: str) -> None:
+    """Write a checkpoint; the former one stays until the new one is complete. ``what`` is the run's identity."""
+    content = {
+        "options": what,
+        "step": state.step,
+        "net": state.net.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def restore[Net: nn.Module](state: State[Net], path: Path, what: str) -> None:
+    """Take up an unfinished run of the same identity, if there is one.
+
+    Raises:
+        OptionError: there is one of other options.
+    """
+    if not path.exists():
+        return
+    content = torch.load(path, weights_only=True)
+    if content["options"] != what:
+        raise OptionError(
+            f"{path}: an unfinished run with other options ({content['options']}). "
+            "Repeat those, name another --output, or delete the file."
+        )
+    state.net.load_state_dict(content["net"])
+    state.average.load_state_dict(content["average"])
+    state.optimiser.load_state_dict(content["optimiser"])
+    state.step = content["step"]
+    log.info("taking up the run at step %d", state.step)
+
+
+def write_facts(path: Path, what: str, facts: Mapping[str, Any]) -> None:
+    """Write what was done as JSON: the run's identity, and what came of it."""
+    text = json.dumps({**json.loads(what), **facts, "torch": str(torch.__version__)}, indent=2)
+    write_atomically(path, (text + "\n").encode())
