@@ -260,7 +260,7 @@ def test_on_a_card_everything_the_page_promises_is_covered(tmp_path, place, monk
     from vsmagic.engine import gpu
 
     card = gpu.Gpu(name="NVIDIA Card", capability="9.0", memory=2**37, driver="1")
-    monkeypatch.setattr(gpu, "facts", lambda device: card)
+    monkeypatch.setattr(gpu, "facts", lambda _: card)
     given = wishes(tmp_path / "found.json", device=0, budget=0.1, backends=[], models=[], sizes=[])
     found = session.run(given, tell=lambda _: None, child=place.child)
     assert (found.device.name, found.device.capability, found.device.memory) == ("NVIDIA Card", "9.0", 2**37)
