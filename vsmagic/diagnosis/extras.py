@@ -26,5 +26,6 @@ def _version(package: str) -> str | None:
 
 EXAMINATIONS: tuple[Examination, ...] = (
     partial(_extra, "convert", ("torch", "spandrel", "onnxscript"), "reads .pth and .safetensors models"),
+    partial(_extra, "quantize", ("onnxruntime", "numpy", "pillow"), "makes int8 models"),
     partial(_extra, "train", ("torch", "numpy", "pillow", "onnxscript"), "trains models"),
 )

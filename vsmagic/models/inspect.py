@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 _POINTWISE = frozenset(
     {
         "Abs", "Add", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "DepthToSpace",
-        "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "Gelu", "Greater", "HardSigmoid",
-        "HardSwish", "Identity", "LeakyRelu", "Less", "Log", "Max", "Min", "Mish", "Mod", "Mul", "Neg", "Not",
-        "PRelu", "Pad", "Pow", "Range", "Reciprocal", "Relu", "Reshape", "Round", "Selu", "Shape", "Sigmoid", "Sign",
-        "Slice", "Softplus", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Transpose",
-        "Unsqueeze", "Where",
+        "DequantizeLinear", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "Gelu",
+        "Greater", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less", "Log", "Max", "Min", "Mish", "Mod",
+        "Mul", "Neg", "Not", "PRelu", "Pad", "Pow", "QuantizeLinear", "Range", "Reciprocal", "Relu", "Reshape", "Round",
+        "Selu", "Shape", "Sigmoid", "Sign", "Slice", "Softplus", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub",
+        "Sum", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 _RESIZE_RADIUS = {"nearest": 1, "linear": 1, "cubic": 2}

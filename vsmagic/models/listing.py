@@ -5,7 +5,7 @@ import msgspec
 from vsmagic.errors import ModelError
 from vsmagic.models import catalogue, registry, store
 from vsmagic.models.catalogue import Entry
-from vsmagic.models.spec import load_spec
+from vsmagic.models.spec import ModelSpec, Quantized, load_spec
 from vsmagic.models.store import State
 
 
@@ -33,7 +33,12 @@ def one(name: str) -> tuple[Entry, State]:
 
 def facts(entry: Entry, state: State) -> dict[str, object]:
     """Return what is known of a model, ready for JSON."""
-    return {**msgspec.to_builtins(entry), "state": state}
+    return {**msgspec.to_builtins(entry), "state": state, "quantized": msgspec.to_builtins(quantized(entry.name))}
+
+
+def quantized(name: str) -> Quantized | None:
+    """Return what is known of an int8 model's making; None for any other model."""
+    return load_spec(store.added(name) / "spec.json").quantized if name in store.added_names() else None
 
 
 def _of_embedded(entry: Entry) -> Entry:
@@ -47,7 +52,7 @@ def _of_embedded(entry: Entry) -> Entry:
 def _of_added(name: str) -> Entry:
     """Tell of a model that the user added what an entry tells."""
     spec = load_spec(store.added(name) / "spec.json")
-    known = catalogue.find(name)
+    known = catalogue.find(spec.quantized.of.partition("@")[0] if spec.quantized else name)
     return Entry(
         name=name,
         family=known.family if known else "added",
@@ -60,5 +65,11 @@ def _of_added(name: str) -> Entry:
         licence=spec.licence,
         commercial=known.commercial if known else None,
         page=known.page if known else "",
-        description=known.description if known else "Added by you.",
+        description=_description(spec, known),
     )
+
+
+def _description(spec: ModelSpec, known: Entry | None) -> str:
+    if spec.quantized:
+        return f"{spec.quantized.of} in 8-bit integers, for processors; loses {spec.quantized.lost_db:g} dB."
+    return known.description if known else "Added by you."
