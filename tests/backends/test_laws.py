@@ -17,7 +17,7 @@ from vsmagic.models import registry
 from vsmagic.models.registry import Model
 from vsmagic.models.spec import Precision
 
-RUNNABLE = ("ov", "ort", "ncnn")
+RUNNABLE = ("ov", "ort", "ncnn", "torch")  # vsgan runs its authors' files alone: see test_torch
 # Every shared ONNX file and the embedded network; the largest are left to test_reference.
 MODELS = [
     "magic-x2",

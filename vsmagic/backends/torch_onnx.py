@@ -124,8 +124,10 @@ class _Maker:
         if node.op_type == "Constant":
             self._known[node.output[0]] = _constant(attributes)
             return
-        if node.op_type == "Shape" and node.input[0] in self._seen:
-            sizes = list(self._seen[node.input[0]].shape)[attributes.get("start", 0) : attributes.get("end")]
+        if node.op_type == "Shape":
+            name = node.input[0]
+            shape = (self._seen[name] if name in self._seen else self._known[name]).shape
+            sizes = list(shape)[attributes.get("start", 0) : attributes.get("end")]
             self._known[node.output[0]] = torch.tensor(sizes, dtype=torch.int64)
             return
         if node.op_type not in OPERATORS or node.domain not in ("", "ai.onnx"):

@@ -6,6 +6,7 @@ few; so frames take the way of backend ``torch``. VSGAN pins NumPy < 2 and Vapou
 
 import importlib.util
 import io
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,18 @@ def _loaded(path: Path) -> Any:
             "random numbers. Use backend=torch."
         )
     return network
+
+
+def trial() -> vs.VideoNode:
+    """Return a frame enlarged by the smallest network that VSGAN knows, with weights of 0."""
+    import torch
+
+    shapes = {"0.weight": (4, 3, 3, 3), "0.bias": (4,), "1.weight": (4,), "2.weight": (12, 4, 3, 3), "2.bias": (12,)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trial.pth"
+        torch.save({"params": {f"body.{name}": torch.zeros(shape) for name, shape in shapes.items()}}, path)
+        flat = vs.core.std.BlankClip(width=16, height=16, format=vs.RGBS, length=1, color=[0.25, 0.5, 0.75])
+        return VSGAN.model(flat, Request(network=path, weights=path))
 
 
 def _trouble() -> str | None:

@@ -66,7 +66,7 @@ def _converted(tensors: "Weights", path: Path) -> tuple[ModelSpec, bytes]:
     except ModelError as error:
         found = weights.kept(descriptor, tensors, path)
         name = descriptor.architecture.name
-        log.warning("%s: this %s has no ONNX for every size, so only backend torch runs it (%s)", path.name, name, error)
+        log.warning("%s: this %s has no ONNX for every size; only backend torch runs it (%s)", path.name, name, error)
         spec, content = found
     sha256 = hashlib.sha256(content).hexdigest()
     return msgspec.structs.replace(spec, name=path.stem, sha256=sha256), content
@@ -83,6 +83,8 @@ def _as_onnx(descriptor: "Descriptor", path: Path) -> tuple[ModelSpec, bytes]:
         if rest is not None:
             spec = with_nearest_base(spec, rest, path)
         content = rest or whole
+        if descriptor.size_requirements.minimum > evaluate.SMALLEST:  # of smaller ones the check below tells
+            spec = msgspec.structs.replace(spec, multiple=weights.multiple(descriptor, spec.multiple))
         _verify(descriptor, spec, content, path)
     return spec, content
 
@@ -94,9 +96,20 @@ def _export(descriptor: "Descriptor", path: Path) -> bytes:
     example = torch.rand(1, descriptor.input_channels, size, size)
     free = {0: "batch", 2: "height", 3: "width"}
     file = io.BytesIO()
+
+    class Called(torch.nn.Module):
+        """The network as its architecture is called, which may be more than its own forward."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = descriptor.model
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return weights.forward(descriptor, picture)
+
     try:
         torch.onnx.export(
-            descriptor.model,
+            Called().eval(),
             (example,),
             file,  # type: ignore[arg-type]  # its own annotation is narrower than what it takes
             dynamo=False,
@@ -131,10 +144,8 @@ def _silent() -> Iterator[None]:
 
 def _verify(descriptor: "Descriptor", spec: ModelSpec, content: bytes, path: Path) -> None:
     """Compare with PyTorch on noise and on something like a picture, at sizes that the export did not see."""
-    import torch
-
     for picture in evaluate.pictures(spec.channels, spec.multiple):
-        expected = descriptor.model(torch.from_numpy(picture)).numpy()
+        expected = weights.output(descriptor, picture, path)
         result = evaluate.output(content, picture, path)
         if spec.base == "nearest":
             result = result + evaluate.enlarge(picture, spec.scale)

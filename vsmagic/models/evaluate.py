@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+SMALLEST = 16
+"""Height of the smallest picture that networks are checked on, unless they want multiples of more."""
+
+
 def pictures(channels: int, multiple: int = 1) -> "list[np.ndarray]":
     """Return pictures to check a network on: noise, and one that looks like a picture (sky, texture, hard edges).
 
@@ -18,7 +22,7 @@ def pictures(channels: int, multiple: int = 1) -> "list[np.ndarray]":
     """
     import numpy as np
 
-    noise = np.random.default_rng(1).random((1, channels, *_size(16, 24, multiple)))
+    noise = np.random.default_rng(1).random((1, channels, *_size(SMALLEST, 24, multiple)))
     height, width = _size(24, 20, multiple)
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     sky = 0.3 + 0.5 * y / height + 0 * x

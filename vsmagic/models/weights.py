@@ -72,7 +72,9 @@ def recognised(weights: "Weights", path: Path) -> "Descriptor":
     from spandrel import ImageModelDescriptor, ModelLoader
 
     try:
-        descriptor = ModelLoader(device="cpu").load_from_state_dict(dict(weights))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what architectures call in an old way
+            descriptor = ModelLoader(device="cpu").load_from_state_dict(dict(weights))
     except Exception as error:  # the same: many kinds, one meaning
         raise ModelError(
             f"model {path}: not weights of an architecture that Spandrel knows ({reason(error)}). A network of another "
@@ -103,13 +105,35 @@ def forward(descriptor: "Descriptor", picture: "torch.Tensor") -> "torch.Tensor"
     return result
 
 
-def output(descriptor: "Descriptor", picture: "np.ndarray") -> "np.ndarray":
-    """Return what a network makes of a picture, on the processor."""
+def output(descriptor: "Descriptor", picture: "np.ndarray", path: Path) -> "np.ndarray":
+    """Return what a network makes of a picture, on the processor.
+
+    Raises:
+        ModelError: PyTorch cannot run it.
+    """
     import torch
 
-    with torch.inference_mode():
-        result: np.ndarray = forward(descriptor, torch.from_numpy(picture)).numpy()
+    try:
+        with torch.inference_mode():
+            result: np.ndarray = forward(descriptor, torch.from_numpy(picture)).numpy()
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:  # an architecture's own code
+        name = descriptor.architecture.name
+        raise ModelError(f"model {path}: PyTorch cannot run this {name} ({reason(error)}).") from error
     return result
+
+
+def multiple(descriptor: "Descriptor", step: int = 1) -> int:
+    """Return what sizes must be multiples of so that they are as large as the architecture needs.
+
+    A least size of at most 16 is left out: networks are checked on pictures of that size, and run.
+
+    Args:
+        descriptor: the network.
+        step: what they must be multiples of for other reasons.
+    """
+    needs = descriptor.size_requirements
+    whole = math.lcm(step, int(needs.multiple_of))
+    return whole * math.ceil(needs.minimum / whole) if needs.minimum > evaluate.SMALLEST else whole
 
 
 def kept(descriptor: "Descriptor", weights: "Weights", path: Path) -> tuple[ModelSpec, bytes]:
@@ -132,32 +156,23 @@ def kept(descriptor: "Descriptor", weights: "Weights", path: Path) -> tuple[Mode
         form="torch",
         scale=descriptor.scale,
         channels=1 if descriptor.input_channels == 1 else 3,
-        multiple=max(needs.multiple_of, needs.minimum),  # the least size is a multiple of the step
+        multiple=multiple(descriptor),
         halo=None,
         precisions=tuple(name for name, supported in offered if supported),
-        activations=_activations(descriptor, max(needs.multiple_of, needs.minimum)),
+        activations=_activations(descriptor, path),
         sha256="",
     )
     for picture in evaluate.pictures(spec.channels, spec.multiple):
-        _check(descriptor, spec, picture, path)
+        evaluate.check(output(descriptor, picture, path), picture, spec, path)
     content = save({name: value.detach().contiguous().clone() for name, value in weights.items()})
     return spec, content
 
 
-def _check(descriptor: "Descriptor", spec: ModelSpec, picture: "np.ndarray", path: Path) -> None:
-    try:
-        result = output(descriptor, picture)
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        name = descriptor.architecture.name
-        raise ModelError(f"model {path}: PyTorch cannot run this {name} ({reason(error)}).") from error
-    evaluate.check(result, picture, spec, path)
-
-
-def _activations(descriptor: "Descriptor", multiple: int) -> int:
+def _activations(descriptor: "Descriptor", path: Path) -> int:
     """Count the values that go in and out of the widest layer, per pixel of the input."""
     import torch
 
-    picture = evaluate.pictures(descriptor.input_channels, multiple)[0]
+    picture = evaluate.pictures(descriptor.input_channels, multiple(descriptor))[0]
     widest = 1
 
     def see(_: "torch.nn.Module", given: Any, made: Any) -> None:
@@ -168,9 +183,7 @@ def _activations(descriptor: "Descriptor", multiple: int) -> int:
     layers = [module for module in descriptor.model.modules() if not list(module.children())]
     hooks = [layer.register_forward_hook(see) for layer in layers]
     try:
-        output(descriptor, picture)
-    except (RuntimeError, ValueError, TypeError, AttributeError):
-        return 1  # it cannot be run, which is told where it is checked
+        output(descriptor, picture, path)
     finally:
         for hook in hooks:
             hook.remove()
