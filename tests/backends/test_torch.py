@@ -180,6 +180,34 @@ def test_an_operator_that_is_not_known_is_told_before_any_frame(tmp_path: Path) 
         base.run(fr.textured(vs.RGBS, 16, 16), TORCH, request)
 
 
+def test_integers_are_rounded_as_onnx_runtime_rounds_them(tmp_path: Path) -> None:
+    """What int8 models are made of: numbers on a grid, of one step for all or of one for each channel."""
+    runtime = pytest.importorskip("onnxruntime")
+    from onnx import helper
+
+    from vsmagic.backends.torch_onnx import program
+
+    weights = {
+        "step": np.array(0.01, np.float32),
+        "zero": np.array(-20, np.int8),
+        "steps": np.array([0.02, 0.005, 0.01], np.float32),
+        "zeros": np.array([0, 3, -7], np.int8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["input", "step", "zero"], ["a"]),
+        helper.make_node("DequantizeLinear", ["a", "step", "zero"], ["b"]),
+        helper.make_node("QuantizeLinear", ["b", "steps", "zeros"], ["c"], axis=1),
+        helper.make_node("DequantizeLinear", ["c", "steps", "zeros"], ["output"], axis=1),
+    ]
+    path = networks.save(tmp_path / "grid.onnx", nodes, weights=weights)
+    picture = 2 * evaluate.pictures(3)[0] - 0.5  # beyond the grid on both sides
+    (expected,) = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"input": picture})
+    made = program(
+        path, picture.shape[1:], device=torch.device("cpu"), real=torch.float32, layout=torch.contiguous_format
+    )
+    assert np.abs(made(torch.from_numpy(picture)).numpy() - expected).max() < 1e-6
+
+
 def test_sizes_are_worked_out_once(data: Path) -> None:
     """What follows from the frame's size is no step of the program, which can so be recorded as a CUDA graph."""
     from vsmagic.backends.torch_onnx import program

@@ -69,7 +69,9 @@ class _Number(click.ParamType[float]):
 )
 @click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
 @click.option("--denoise", type=_Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
-@click.option("--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx, torch, vsgan.")
+@click.option(
+    "--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx, torch, vsgan."
+)
 @click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
 @click.option("--tile", metavar="WxH|auto", help="Largest piece the model sees at once.")
 @click.option("--start", type=_Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
