@@ -19,7 +19,7 @@ def test_memory_must_be_a_positive_whole_number(text: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("text", ["0", "no", "ON", " off"])
 def test_tuning_is_on_or_off(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSMAGIC_TUNE", text)
-    with pytest.raises(OptionError, match="VSMAGIC_TUNE is .*; expected on or off"):
+    with pytest.raises(OptionError, match=r"VSMAGIC_TUNE is .*; expected on or off"):
         settings()
 
 

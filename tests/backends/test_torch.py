@@ -163,12 +163,12 @@ def test_a_network_that_fails_is_an_error_with_its_words(tmp_path: Path) -> None
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     clip = fr.grey(np.full((8, 8), 0.5))
-    lane = ProcessorLane(Network(run=broken, scale=2, real=torch.float32), (1, 8, 8))
+    lane = ProcessorLane(Network(run=broken, scale=2, planes=1, real=torch.float32), (1, 8, 8))
     with pytest.raises(vs.Error, match=r"backend torch: mine fails on frame 0 \(RuntimeError: .*can't allocate"):
-        through(clip, [lane], scale=2, name="backend torch: mine").get_frame(0)
-    lane = ProcessorLane(Network(run=lambda x: x, scale=2, real=torch.float32), (1, 8, 8))
+        through([clip], [lane], scale=2, name="backend torch: mine").get_frame(0)
+    lane = ProcessorLane(Network(run=lambda x: x, scale=2, planes=1, real=torch.float32), (1, 8, 8))
     with pytest.raises(vs.Error, match=r"the network gives \(1, 1, 8, 8\); expected \(1, 1, 16, 16\)"):
-        through(clip, [lane], scale=2, name="x").get_frame(0)
+        through([clip], [lane], scale=2, name="x").get_frame(0)
 
 
 def test_an_operator_that_is_not_known_is_told_before_any_frame(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_an_operator_that_is_not_known_is_told_before_any_frame(tmp_path: Path) 
     nodes = [helper.make_node("Hardmax", ["input"], ["output"])]
     request = Request(network=networks.save(tmp_path / "odd.onnx", nodes))
     with pytest.raises(ModelError, match=r"odd\.onnx: backend torch does not know the operator Hardmax\. Use"):
-        base.run(fr.textured(vs.RGBS, 16, 16), TORCH, request)
+        base.run([fr.textured(vs.RGBS, 16, 16)], TORCH, request)
 
 
 def test_integers_are_rounded_as_onnx_runtime_rounds_them(tmp_path: Path) -> None:
@@ -469,7 +469,7 @@ def test_a_gpu_lane_orders_its_streams(
         assert picture.is_contiguous(memory_format=torch.channels_last)
         return picture.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
-    network = Network(run=enlarge, scale=2, real=torch.float16, layout=torch.channels_last)
+    network = Network(run=enlarge, scale=2, planes=3, real=torch.float16, layout=torch.channels_last)
     lane = GpuLane(network, (3, 16, 24), torch.device("cpu"))
     assert ran_on == ["compute"] * 4  # three to warm up and one that is recorded, all on the lane's own stream
     assert cuda.current == "default"
@@ -478,7 +478,7 @@ def test_a_gpu_lane_orders_its_streams(
 
     clip = fr.textured(vs.RGBS, 24, 16, count=3)
     cuda.log.clear()
-    result = through(clip, [lane], scale=2, name="x")
+    result = through([clip], [lane], scale=2, name="x")
     found = np.stack(fr.planes(result, 2))
     assert cuda.log == [
         "compute waits for upload",

@@ -33,11 +33,11 @@ class Plugin:
     def Version(self) -> dict[str, object]:  # noqa: N802 - the plugin's own name
         return {"tensorrt_version": b"10701"}
 
-    def Model(self, clip: vs.VideoNode, path: str, **arguments: object) -> vs.VideoNode:  # noqa: N802
+    def Model(self, clips: list[vs.VideoNode], path: str, **arguments: object) -> vs.VideoNode:  # noqa: N802
         self.calls.append((path, arguments))
         if self.refuse:
             raise vs.Error(self.refuse.pop(0))
-        return clip.resize.Point(clip.width * 2, clip.height * 2)
+        return clips[0].resize.Point(clips[0].width * 2, clips[0].height * 2)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def clip():
 
 
 def test_the_first_use_builds_and_the_second_finds(plugin, request_, clip, rtx, monkeypatch):
-    base.run(clip, trt.TRT_RTX, request_)
+    base.run([clip], trt.TRT_RTX, request_)
     (engine,) = Store().all()
     assert plugin.calls == [(str(engine.path), {"device_id": 0, "num_streams": 1, "verbosity": 1})]
     assert engine.record.key.capabilities == ("8.6",)
@@ -82,7 +82,7 @@ def test_the_first_use_builds_and_the_second_finds(plugin, request_, clip, rtx, 
     os.utime(engine.path, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
     again = dataclasses.replace(request_, network=request_.network.with_name("gone.onnx"), streams=3, device=0)
     began = time.perf_counter()
-    base.run(clip, trt.TRT_RTX, again)
+    base.run([clip], trt.TRT_RTX, again)
     assert time.perf_counter() - began < 0.15
     assert plugin.calls[-1] == (str(engine.path), {"device_id": 0, "num_streams": 3, "verbosity": 1})
 
@@ -92,10 +92,10 @@ def test_the_first_use_builds_and_the_second_finds(plugin, request_, clip, rtx, 
 )
 @pytest.mark.usefixtures("rtx")
 def test_a_refused_engine_is_built_again(plugin, request_, clip, caplog, words):
-    base.run(clip, trt.TRT_RTX, request_)
+    base.run([clip], trt.TRT_RTX, request_)
     (before,) = Store().all()
     plugin.refuse = [words]
-    base.run(clip, trt.TRT_RTX, request_)
+    base.run([clip], trt.TRT_RTX, request_)
     (after,) = Store().all()
     assert after.stamp != before.stamp
     assert f"does not load ({words}); building it again" in caplog.text
@@ -104,14 +104,14 @@ def test_a_refused_engine_is_built_again(plugin, request_, clip, caplog, words):
 def test_an_engine_that_is_refused_twice_is_an_error(plugin, request_, clip, rtx):
     plugin.refuse = ["operator(): engine deserialization failed"] * 2
     with pytest.raises(ModelError, match=r"cannot run srvgg.onnx on a 64x48 clip .*deserialization failed"):
-        base.run(clip, trt.TRT_RTX, request_)
+        base.run([clip], trt.TRT_RTX, request_)
     assert len(plugin.calls) == 2
 
 
 def test_trouble_with_the_device_builds_nothing_again(plugin, request_, clip, rtx):
     plugin.refuse = ["operator(): invalid device ID (7)"]
     with pytest.raises(BackendError, match="invalid device ID"):
-        base.run(clip, trt.TRT_RTX, request_)
+        base.run([clip], trt.TRT_RTX, request_)
     assert len(plugin.calls) == 1
 
 
@@ -176,4 +176,4 @@ def test_another_version_than_the_plugins_is_told_with_both(plugin, request_, cl
     other.__version__ = "1.6.0.45"
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", other)
     with pytest.raises(BackendError, match=r"loads TensorRT-RTX 1\.7\.1, and TensorRT-RTX 1\.6\.0\.45 is installed"):
-        base.run(clip, trt.TRT_RTX, request_)
+        base.run([clip], trt.TRT_RTX, request_)

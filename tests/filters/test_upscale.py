@@ -355,7 +355,7 @@ def test_bad_options_are_told(options: dict, kind: type[Exception], message: str
 def test_denoise_is_the_strength_in_the_models_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     resolve = registry.resolve
-    monkeypatch.setattr(registry, "resolve", lambda name, factor: asked.append(name) or resolve("magic-x4"))
+    monkeypatch.setattr(registry, "resolve", lambda name, **_: asked.append(name) or resolve("magic-x4"))
     clip = fr.textured(vs.YUV420P8, 16, 12, _Matrix=6)
     upscale(clip, scale=4, model=name, denoise=0.25)
     chain.apply(chain.from_flags(scale=4, model=name, denoise=1), clip)

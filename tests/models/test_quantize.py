@@ -186,7 +186,7 @@ def test_the_plugins_agree(compact: registry.Model, picture_clip: vs.VideoNode) 
 
 
 def base_run(clip: vs.VideoNode, backend: base.Plugin, model: registry.Model) -> vs.VideoNode:
-    return base.run(clip, backend, Request(network=model.path))
+    return base.run([clip], backend, Request(network=model.path))
 
 
 @pytest.mark.parametrize("backend", [TRT_RTX, TRT, ORT_CUDA, NCNN], ids=lambda backend: backend.name)

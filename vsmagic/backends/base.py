@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,8 @@ class Backend(ABC):
         """Return the versions of the libraries that do the work, in words; the backend is installed."""
 
     @abstractmethod
-    def model(self, clip: vs.VideoNode, request: Request) -> vs.VideoNode:
-        """Apply a network to an RGBS or GRAYS clip, as :func:`run` promises it.
+    def model(self, clips: Sequence[vs.VideoNode], request: Request) -> vs.VideoNode:
+        """Apply a network to RGBS and GRAYS clips, as :func:`run` promises it.
 
         Raises:
             vs.Error: the network, the library or the device refuses.
@@ -101,7 +101,7 @@ class Plugin(Backend):
     """The plugin's namespace on the core."""
     arguments: Callable[[Request], Mapping[str, Any]]
     """Turns a request into the plugin's keyword arguments."""
-    compiled: "Callable[[Request, vs.VideoNode, Engine | None], Engine] | None" = None
+    compiled: "Callable[[Request, Sequence[vs.VideoNode], Engine | None], Engine] | None" = None
     """For a plugin that loads an engine: returns the one for this clip, built if there is none. The engine it is
     given is one that the plugin has refused."""
 
@@ -115,39 +115,41 @@ class Plugin(Backend):
         library = next((f"{name} {told[key]}, " for key, name in _LIBRARIES.items() if key in told), "")
         return f"{library}plugin {told['version']}"
 
-    def model(self, clip: vs.VideoNode, request: Request) -> vs.VideoNode:
+    def model(self, clips: Sequence[vs.VideoNode], request: Request) -> vs.VideoNode:
         """Call the plugin; an engine that it refuses is built again, once."""
 
         def call(file: Path) -> vs.VideoNode:
-            result: vs.VideoNode = plugin.Model(clip, str(file), **self.arguments(request))
+            result: vs.VideoNode = plugin.Model(list(clips), str(file), **self.arguments(request))
             return result
 
         plugin = getattr(vs.core, self.namespace)
         if self.compiled is None:
             return call(request.network)
-        engine = self.compiled(request, clip, None)
+        engine = self.compiled(request, clips, None)
         try:
             return call(engine.path)
         except vs.Error as error:
             if "engine" not in str(error):  # the device, not the file
                 raise
             log.warning("backend %s: engine %s does not load (%s); building it again", self.name, engine.path, error)
-        return call(self.compiled(request, clip, engine).path)
+        return call(self.compiled(request, clips, engine).path)
 
 
-def run(clip: vs.VideoNode, backend: Backend, request: Request) -> vs.VideoNode:
-    """Apply a network to an RGBS or GRAYS clip; the result is larger by the network's scale.
+def run(clips: Sequence[vs.VideoNode], backend: Backend, request: Request) -> vs.VideoNode:
+    """Apply a network to RGBS and GRAYS clips of one size, whose planes together are its input.
 
-    Keeps frame count, durations and frame properties.
+    The result has the first clip's format, frame count, durations and frame properties, and is larger by the
+    network's scale.
 
     Raises:
         ModelError: the backend cannot load the network.
         BackendError: the backend's device or library fails.
     """
     try:
-        return backend.model(clip, request)
+        return backend.model(clips, request)
     except vs.Error as error:
-        message = f"backend {backend.name}: cannot run {request.network.name} on a {clip.width}x{clip.height} clip"
+        size = f"{clips[0].width}x{clips[0].height}"
+        message = f"backend {backend.name}: cannot run {request.network.name} on a {size} clip"
         kind = BackendError if "device" in str(error).lower() else ModelError
         raise kind(f"{message} ({reason(error)}). Try another backend or model.") from error
 

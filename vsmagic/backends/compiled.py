@@ -5,6 +5,7 @@ should not wait for its imports.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import vapoursynth as vs
 
@@ -23,13 +24,13 @@ def plugin_version(builder: Library) -> str | None:
     return None if plugin is None else library.of_plugin(int(plugin.Version()["tensorrt_version"]))
 
 
-def engine(builder: Library, request: Request, clip: vs.VideoNode, refused: Engine | None) -> Engine:
-    """Return the engine for frames of the clip's size on the request's GPU, built if there is none.
+def engine(builder: Library, request: Request, clips: Sequence[vs.VideoNode], refused: Engine | None) -> Engine:
+    """Return the engine for frames of the clips' size on the request's GPU, built if there is none.
 
     Args:
         builder: the library that builds it.
         request: network, precision and device.
-        clip: what it will be given.
+        clips: what it will be given.
         refused: an engine that the plugin could not load, which is built again.
     """
     version = plugin_version(builder)
@@ -38,7 +39,7 @@ def engine(builder: Library, request: Request, clip: vs.VideoNode, refused: Engi
         library=builder.name,
         version=version or "",
         model=request.sha256 or hashlib.sha256(request.network.read_bytes()).hexdigest(),
-        shapes=Shapes.fixed((clip.width, clip.height)),
+        shapes=Shapes.fixed((clips[0].width, clips[0].height)),
         precision="f16" if request.precision == "f16" else "f32",
         capabilities=where.capabilities,
         gpu=where.gpu,
@@ -48,7 +49,7 @@ def engine(builder: Library, request: Request, clip: vs.VideoNode, refused: Engi
         key=key,
         name=request.model or request.network.stem,
         network=request.network,
-        channels=clip.format.num_planes,
+        channels=sum(clip.format.num_planes for clip in clips),
         device=request.device,
     )
     return obtain(job, Workshop(store=Store(), library=builder, plugin=version), refused=refused)

@@ -109,7 +109,7 @@ def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
     )
 
     def run(part: vs.VideoNode) -> vs.VideoNode:
-        return base.run(part, plan.backend, request)
+        return base.run([part], plan.backend, request)
 
     if size == (whole.width, whole.height):
         result = run(whole)

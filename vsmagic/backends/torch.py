@@ -2,7 +2,7 @@
 
 import functools
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
@@ -28,7 +28,9 @@ class Place:
     """Where a network is to run, and on what."""
 
     shape: tuple[int, int, int]
-    """(channels, height, width) of the frames."""
+    """(channels, height, width) of the frames that go in, all clips' planes together."""
+    planes: int
+    """Planes of the frames that come out: the first clip's."""
     device: "torch.device"
     real: "torch.dtype"
     layout: "torch.memory_format"
@@ -56,7 +58,7 @@ class InPython(Backend):
         except PackageNotFoundError:  # it was built here, or lies on the path
             return self.title
 
-    def model(self, clip: vs.VideoNode, request: Request) -> vs.VideoNode:
+    def model(self, clips: Sequence[vs.VideoNode], request: Request) -> vs.VideoNode:
         """See :class:`Backend`. Frames pass through Python.
 
         Raises:
@@ -65,7 +67,7 @@ class InPython(Backend):
         """
         from vsmagic.backends import torch_frames
 
-        place = _place(clip, request)
+        clip, place = clips[0], _place(clips, request)
         try:
             network = self.network(request, place)
             lanes = [_lane(network, place) for _ in range(max(1, min(request.streams, clip.num_frames)))]
@@ -77,7 +79,7 @@ class InPython(Backend):
                 f"backend {self.name}: {what} ({reason(error)}). Use a smaller tile, fewer streams or another backend."
             ) from error
         name = f"backend {self.name}: {request.model or request.network.name}"
-        return torch_frames.through(clip, lanes, scale=network.scale, name=name)
+        return torch_frames.through(clips, lanes, scale=network.scale, name=name)
 
 
 def kind() -> Literal["cuda", "cpu"]:
@@ -87,7 +89,7 @@ def kind() -> Literal["cuda", "cpu"]:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _place(clip: vs.VideoNode, request: Request) -> Place:
+def _place(clips: Sequence[vs.VideoNode], request: Request) -> Place:
     import torch
 
     if kind() == "cpu":
@@ -100,7 +102,8 @@ def _place(clip: vs.VideoNode, request: Request) -> Place:
             )
         device, layout = torch.device("cuda", request.device), torch.channels_last
     return Place(
-        shape=(clip.format.num_planes, clip.height, clip.width),
+        shape=(sum(clip.format.num_planes for clip in clips), clips[0].height, clips[0].width),
+        planes=clips[0].format.num_planes,
         device=device,
         real={"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[request.precision],
         layout=layout,
@@ -128,13 +131,13 @@ def _network(request: Request, place: Place) -> "Network":
             request.network, place.shape, device=place.device, real=place.real,
             layout=place.layout,
         )  # fmt: skip
-        return Network(run=made, scale=made.scale, real=place.real, layout=place.layout)
+        return Network(run=made, scale=made.scale, planes=place.planes, real=place.real, layout=place.layout)
     from vsmagic.models import weights
 
     descriptor = weights.load(request.network)
     descriptor.model.to(device=place.device, dtype=place.real).to(memory_format=place.layout)
     run = functools.partial(weights.forward, descriptor)
-    return Network(run=run, scale=descriptor.scale, real=place.real, layout=place.layout)
+    return Network(run=run, scale=descriptor.scale, planes=place.planes, real=place.real, layout=place.layout)
 
 
 def computes() -> tuple[Precision, ...]:

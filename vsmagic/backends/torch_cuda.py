@@ -7,7 +7,7 @@ https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import vapoursynth as vs
@@ -25,8 +25,8 @@ class GpuLane:
     """A network on an NVIDIA GPU, with buffers of its own."""
 
     def __init__(self, network: Network, shape: tuple[int, int, int], device: torch.device) -> None:
-        channels, height, width = shape
-        larger = (1, channels, height * network.scale, width * network.scale)
+        _, height, width = shape
+        larger = (1, network.planes, height * network.scale, width * network.scale)
         self._network = network
         self._device = device
         self._host = _pinned((1, *shape)), _pinned(larger)
@@ -36,9 +36,9 @@ class GpuLane:
         torch.cuda.synchronize(device)  # the buffers were cleared on yet another stream
         self._graph = self._recorded()
 
-    def run(self, source: vs.VideoFrame, target: vs.VideoFrame) -> None:
-        """Fill the target with what the network makes of the source."""
-        read(source, self._host[0])
+    def run(self, sources: Sequence[vs.VideoFrame], target: vs.VideoFrame) -> None:
+        """Fill the target with what the network makes of the sources' planes together."""
+        read(sources, self._host[0])
         with torch.cuda.device(self._device), torch.inference_mode():
             with torch.cuda.stream(self._upload):
                 self._here[0].copy_(self._host[0], non_blocking=True)

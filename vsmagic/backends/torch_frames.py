@@ -26,8 +26,9 @@ class Network:
     """A network on its device."""
 
     run: Callable[[Tensor], Tensor]
-    """``[1, channels, height, width]`` to the same ``scale`` times larger, both of type ``real``."""
+    """``[1, channels, height, width]`` to ``planes`` channels, ``scale`` times larger, both of type ``real``."""
     scale: int
+    planes: int
     real: torch.dtype
     layout: torch.memory_format = torch.contiguous_format
 
@@ -35,8 +36,8 @@ class Network:
 class Lane(Protocol):
     """What works on one frame at a time."""
 
-    def run(self, source: vs.VideoFrame, target: vs.VideoFrame) -> None:
-        """Fill the target with what the network makes of the source."""
+    def run(self, sources: Sequence[vs.VideoFrame], target: vs.VideoFrame) -> None:
+        """Fill the target with what the network makes of the sources' planes together."""
 
 
 class ProcessorLane:
@@ -50,17 +51,17 @@ class ProcessorLane:
         self._network = network
         self._picture = torch.empty((1, *shape))
 
-    def run(self, source: vs.VideoFrame, target: vs.VideoFrame) -> None:
+    def run(self, sources: Sequence[vs.VideoFrame], target: vs.VideoFrame) -> None:
         """See :class:`Lane`."""
-        read(source, self._picture)
+        read(sources, self._picture)
         with torch.inference_mode():
             picture = self._picture.to(self._network.real, memory_format=self._network.layout)
             write(self._network.run(picture).float(), target)
 
 
-def read(source: vs.VideoFrame, picture: Tensor) -> None:
-    """Copy a frame's planes into ``[1, channels, height, width]``, which lies in the processor's memory."""
-    for values, plane in zip(picture[0].numpy(), source, strict=True):
+def read(sources: Sequence[vs.VideoFrame], picture: Tensor) -> None:
+    """Copy the frames' planes into ``[1, channels, height, width]``, which lies in the processor's memory."""
+    for values, plane in zip(picture[0].numpy(), (plane for frame in sources for plane in frame), strict=True):
         np.copyto(values, np.asarray(plane))
 
 
@@ -73,32 +74,37 @@ def write(picture: Tensor, target: vs.VideoFrame) -> None:
         np.copyto(np.asarray(plane), values)
 
 
-def through(clip: vs.VideoNode, lanes: Sequence[Lane], *, scale: int, name: str) -> vs.VideoNode:
-    """Return the clip as the lanes enlarge it, frame by frame in turns.
+def through(clips: Sequence[vs.VideoNode], lanes: Sequence[Lane], *, scale: int, name: str) -> vs.VideoNode:
+    """Return what the lanes make of the clips, frame by frame in turns, in the first one's format.
 
     Args:
-        clip: RGBS or GRAYS.
+        clips: RGBS or GRAYS, of one size.
         lanes: equal ones; more of them than frames are left idle.
         scale: output size over input size.
         name: what to call the whole in messages.
     """
-    count = min(len(lanes), clip.num_frames)
-    turns = [clip.std.SelectEvery(count, n, modify_duration=False) if count > 1 else clip for n in range(count)]
+    count = min(len(lanes), clips[0].num_frames)
+    turns = [[_turn(clip, count, n) for clip in clips] for n in range(count)]
     parts = [_one_lane(turn, lane, scale, name) for turn, lane in zip(turns, lanes, strict=False)]
     result = parts[0] if count == 1 else vs.core.std.Interleave(parts, modify_duration=False)
-    return result.std.CopyFrameProps(clip)
+    return result.std.CopyFrameProps(clips[0])
 
 
-def _one_lane(clip: vs.VideoNode, lane: Lane, scale: int, name: str) -> vs.VideoNode:
+def _turn(clip: vs.VideoNode, count: int, n: int) -> vs.VideoNode:
+    return clip.std.SelectEvery(count, n, modify_duration=False) if count > 1 else clip
+
+
+def _one_lane(clips: Sequence[vs.VideoNode], lane: Lane, scale: int, name: str) -> vs.VideoNode:
+    clip = clips[0]
     empty = clip.std.BlankClip(width=clip.width * scale, height=clip.height * scale, keep=True)
     worker = ThreadPoolExecutor(1, thread_name_prefix="vsmagic-torch")
 
     def fill(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
         target = f[0].copy()
         try:
-            worker.submit(lane.run, f[1], target).result()
+            worker.submit(lane.run, f[1:], target).result()
         except Exception as error:  # whatever PyTorch raises; VapourSynth shows the text and stops
             raise vs.Error(f"{name} fails on frame {n} ({reason(error)})") from error
         return target
 
-    return empty.std.ModifyFrame([empty, clip], fill)
+    return empty.std.ModifyFrame([empty, *clips], fill)

@@ -1,6 +1,6 @@
 """TensorRT and TensorRT-RTX: compiled engines on NVIDIA GPUs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +36,10 @@ def _memory(device: int) -> int:
     return compiled.memory(device)
 
 
-def _compiled(name: str, request: Request, clip: "vs.VideoNode", refused: "Engine | None") -> "Engine":
+def _compiled(name: str, request: Request, clips: "Sequence[vs.VideoNode]", refused: "Engine | None") -> "Engine":
     from vsmagic.backends import compiled
 
-    return compiled.engine(_library(name), request, clip, refused)
+    return compiled.engine(_library(name), request, clips, refused)
 
 
 def _library(name: str) -> "Library":

@@ -44,7 +44,7 @@ def _network(request: Request, place: Place) -> "Network":
             return whole
         return whole - torch.nn.functional.interpolate(picture, scale_factor=scale, mode=request.base)
 
-    return Network(run=run, scale=scale, real=place.real, layout=place.layout)
+    return Network(run=run, scale=scale, planes=place.planes, real=place.real, layout=place.layout)
 
 
 def _loaded(path: Path) -> Any:
@@ -81,7 +81,7 @@ def trial() -> vs.VideoNode:
         path = Path(folder) / "trial.pth"
         torch.save({"params": {f"body.{name}": torch.zeros(shape) for name, shape in shapes.items()}}, path)
         flat = vs.core.std.BlankClip(width=16, height=16, format=vs.RGBS, length=1, color=[0.25, 0.5, 0.75])
-        return VSGAN.model(flat, Request(network=path, weights=path))
+        return VSGAN.model([flat], Request(network=path, weights=path))
 
 
 def _trouble() -> str | None:

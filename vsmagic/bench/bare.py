@@ -42,7 +42,7 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
     for number in range(found.passes):
         factor = found.spec.scale**number
         pictures = _ready(clip, factor, found.spec.channels, found.spec.multiple)
-        passes.append(base.run(pictures, chosen, request))
+        passes.append(base.run([pictures], chosen, request))
     # Asks for a frame of every pass and gives the last one's.
     result = passes[-1]
     for other in passes[:-1]:
