@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vsmagic.errors import ModelError, SetupError, reason
-from vsmagic.models import evaluate, inspect, residual, weights
+from vsmagic.models import evaluate, inspect, reach, residual, weights
 from vsmagic.models.prepare import with_nearest_base
 from vsmagic.models.spec import ModelSpec
 
@@ -86,6 +86,9 @@ def _as_onnx(descriptor: "Descriptor", path: Path) -> tuple[ModelSpec, bytes]:
         if descriptor.size_requirements.minimum > evaluate.SMALLEST:  # of smaller ones the check below tells
             spec = msgspec.structs.replace(spec, multiple=weights.multiple(descriptor, spec.multiple))
         _verify(descriptor, spec, content, path)
+        spec = reach.nearer(
+            spec, lambda picture: weights.forward(descriptor, torch.from_numpy(picture)).numpy(), path.name
+        )
     return spec, content
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from vsmagic.models import evaluate, inspect, precision, residual
+from vsmagic.models import evaluate, inspect, precision, reach, residual
 from vsmagic.models.spec import ModelSpec
 
 
@@ -34,7 +34,7 @@ def prepare(path: Path) -> tuple[ModelSpec, bytes | None]:
     if spec.element == "f16":
         rest = precision.with_f32_io(content)
         spec = msgspec.structs.replace(spec, sha256=hashlib.sha256(rest).hexdigest())
-    return spec, rest
+    return reach.nearer(spec, lambda picture: evaluate.output(content, picture, path), path.name), rest
 
 
 def check(path: Path) -> tuple[ModelSpec, bytes | None]:

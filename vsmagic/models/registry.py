@@ -23,7 +23,7 @@ SUFFIXES = (".onnx", ".pth", ".safetensors")
 ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded)
 """The models that come with the package."""
 
-_PREPARATION = 3
+_PREPARATION = 4
 """Goes up when what is made of a file changes, so that nothing made earlier is taken for it."""
 
 
