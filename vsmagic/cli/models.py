@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from vsmagic.models.catalogue import Entry
+    from vsmagic.models.catalogue import Entry, File
     from vsmagic.models.spec import Quantized
     from vsmagic.models.store import State
 
@@ -83,7 +83,8 @@ def show(name: str, *, as_json: bool) -> None:
 def fetch(name: str, *, source: Path | None, yes: bool) -> None:
     """Download a model from its authors, continue a download, or take the file from somewhere else.
 
-    What came is taken only when its SHA-256 is that of the authors' file.
+    What came is taken only when its SHA-256 is that of the authors' file. Where none is known, the first download is
+    trusted, and later ones must have the same.
     """
     from vsmagic.models import download, listing
 
@@ -105,14 +106,18 @@ def fetch(name: str, *, source: Path | None, yes: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--name", help="What to call it; by default the file's name without its suffix.")
 def add(path: Path, *, name: str | None) -> None:
-    """Register a .onnx, .pth or .safetensors file as a model.
+    """Register a .onnx, .pth, .pkl or .safetensors file as a model.
 
     PyTorch weights are converted to ONNX and compared with PyTorch; every network is run before it is registered.
     Nothing in the file is executed.
     """
     from vsmagic.models.add import add as add_model
+    from vsmagic.models.spec import ModelSpec
 
     spec = add_model(path, name)
+    if not isinstance(spec, ModelSpec):
+        click.echo(f"{spec.name}: RIFE {spec.version}, makes frames in between")
+        return
     kind = "RGB" if spec.channels == 3 else "luma"
     click.echo(f"{spec.name}: x{spec.scale}, {kind}; use it with --model {spec.name}")
 
@@ -210,9 +215,20 @@ def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
             ("file", file.name),
             ("from", file.url or "an archive on the authors' page"),
             ("bytes", f"{file.bytes:,}" if file.bytes else "not known"),
-            ("sha256", file.sha256 or "not known"),
+            ("sha256", _hash(file)),
         ]
     return facts
+
+
+def _hash(file: "File") -> str:
+    from vsmagic.models import store
+
+    if file.sha256:
+        return file.sha256
+    pinned = store.expected(file)
+    if pinned:
+        return f"{pinned}, pinned on first download"
+    return "hash pinned on first download" if file.url else "not known"
 
 
 def _lost(quantized: "Quantized") -> str:
@@ -242,13 +258,15 @@ def _agree(entry: "Entry", *, yes: bool) -> None:
 def _prepare(entry: "Entry") -> None:
     """Convert at once what would have to be converted on first use."""
     from vsmagic.models import registry
+    from vsmagic.models.rife import resolve as rife
 
-    if entry.kind != "upscale":
-        return
     if entry.file and not entry.file.name.endswith(".onnx"):
         click.echo(f"{entry.name}: converting it to ONNX", err=True)
     try:
-        registry.of_entry(entry)
+        if entry.family == "RIFE":
+            rife.of_entry(entry)
+        else:
+            registry.of_entry(entry)
     except SetupError as error:
         click.echo(f"vsmagic: warning: it is there, but cannot be used yet: {error}", err=True)
 

@@ -1,8 +1,9 @@
 """The models that can be asked for by name: a list to read from top to bottom. Adding a model is one more entry.
 
 Hashes and sizes are those of the authors' own files, each found the same in at least two public places or measured
-on the file itself. A model whose hash is not known that well has none, and is not downloaded: get its file from the
-authors' page and register it with ``vsmagic models add``.
+on the file itself. A file whose hash is not known that well has none: it is pinned on its first download, and has to
+be the same from then on. One that has no address either is not downloaded: get it from the authors' page and register
+it with ``vsmagic models add``.
 
 A halo is counted along the network's layers: the pixels that can matter, however little.
 """
@@ -24,9 +25,14 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """Where it is; None when it comes inside a larger archive only."""
     sha256: str | None = None
-    """Its hash, lower-case hexadecimal."""
+    """Its hash, lower-case hexadecimal; None: pinned on first download."""
     bytes: int | None = None
-    """Its size."""
+    """Its size; None where it is not known."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether nothing is known that would tell this file from another."""
+        return self.url is None and self.sha256 is None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +75,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sha256(self) -> str:
-        """The hash of its file; empty where there is none or it is not known."""
+        """The published hash of its file; empty where there is none or it is not known."""
         return self.file.sha256 or "" if self.file else ""
 
 
@@ -351,7 +357,7 @@ ENTRIES: tuple[Entry, ...] = (
         kind="interpolate",
         multiple=32,
         halo=None,
-        precisions=("f32",),
+        precisions=("f32", "f16"),
         licence="MIT",
         page=_RIFE,
         description="Frames in between: the quick and robust one.",
@@ -363,12 +369,27 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        name="rife-4.15-lite",
+        family="RIFE",
+        kind="interpolate",
+        multiple=32,
+        halo=None,
+        precisions=("f32", "f16"),
+        licence="MIT",
+        page=_RIFE,
+        description="Frames in between: half the size of rife-4.6, with features of both frames.",
+        file=File(
+            name="flownet_v4.15.lite.pkl",
+            url=f"{_RIFE_FILES}/flownet_v4.15.lite.pkl",
+        ),
+    ),
+    Entry(
         name="rife-4.25",
         family="RIFE",
         kind="interpolate",
         multiple=64,
         halo=None,
-        precisions=("f32",),
+        precisions=("f32", "f16"),
         licence="MIT",
         page=_RIFE,
         description="Frames in between: its authors' choice for most scenes.",
@@ -380,12 +401,43 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        name="rife-4.25-lite",
+        family="RIFE",
+        kind="interpolate",
+        multiple=128,
+        halo=None,
+        precisions=("f32", "f16"),
+        licence="MIT",
+        page=_RIFE,
+        description="Frames in between: rife-4.25 with coarser blocks, quicker.",
+        file=File(
+            name="flownet_v4.25.lite.pkl",
+            url=f"{_RIFE_FILES}/flownet_v4.25.lite.pkl",
+            sha256="81cdba223fe72a120130cc8552e5d2ecac824259d406f0c15323b3decf96b8b1",
+        ),
+    ),
+    Entry(
+        name="rife-4.25-heavy",
+        family="RIFE",
+        kind="interpolate",
+        multiple=64,
+        halo=None,
+        precisions=("f32", "f16"),
+        licence="MIT",
+        page=_RIFE,
+        description="Frames in between: rife-4.25 with twice the channels; slow.",
+        file=File(
+            name="flownet_v4.25.heavy.pkl",
+            url=f"{_RIFE_FILES}/flownet_v4.25.heavy.pkl",
+        ),
+    ),
+    Entry(
         name="rife-4.26",
         family="RIFE",
         kind="interpolate",
         multiple=64,
         halo=None,
-        precisions=("f32",),
+        precisions=("f32", "f16"),
         licence="MIT",
         page=_RIFE,
         description="Frames in between: the newest.",
@@ -394,6 +446,22 @@ ENTRIES: tuple[Entry, ...] = (
             url=f"{_RIFE_FILES}/flownet_v4.26.pkl",
             sha256="45c7f74156704769dc9f85cfcaf8552e1e926f9399dcfa3a553dee88fac6f53f",
             bytes=24_636_301,
+        ),
+    ),
+    Entry(
+        name="rife-4.26-heavy",
+        family="RIFE",
+        kind="interpolate",
+        multiple=64,
+        halo=None,
+        precisions=("f32", "f16"),
+        licence="MIT",
+        page=_RIFE,
+        description="Frames in between: rife-4.26 with four times the features of each frame; slower.",
+        file=File(
+            name="flownet_v4.26.heavy.pkl",
+            url=f"{_RIFE_FILES}/flownet_v4.26.heavy.pkl",
+            sha256="4cc518e172156ad6207b9c7a43364f518832d83a4325d484240493a9e2980537",
         ),
     ),
 )

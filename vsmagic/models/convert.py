@@ -16,6 +16,7 @@ import msgspec
 from vsmagic.errors import ModelError, SetupError, reason
 from vsmagic.models import evaluate, inspect, reach, residual, weights
 from vsmagic.models.prepare import with_nearest_base
+from vsmagic.models.rife import architecture
 from vsmagic.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _TOLERANCE = 1 / 1024
 
 
 def convert(path: Path) -> tuple[ModelSpec, bytes]:
-    """Read a ``.pth`` or ``.safetensors`` file and return the model's spec and its ONNX, or what PyTorch runs.
+    """Read ``.pth``, ``.pkl`` or ``.safetensors``; return the model's spec and its ONNX, or what PyTorch runs.
 
     The network has one input and one output ``[batch, channels, height, width]``, luma or RGB from 0 to 1, float32,
     with batch, height and width free; where the model ends by adding its enlarged input, the network leaves that out
@@ -59,6 +60,8 @@ def blend(first: Path, second: Path, strength: float) -> tuple[ModelSpec, bytes]
 
 
 def _converted(tensors: "Weights", path: Path) -> tuple[ModelSpec, bytes]:
+    if architecture.is_rife({name: tuple(values.shape) for name, values in tensors.items()}):
+        raise ModelError(f"model {path}: a RIFE, which makes frames in between; to enlarge, take another one.")
     descriptor = weights.recognised(tensors, path)
     log.info("%s: %s, x%d; converting it to ONNX", path.name, descriptor.architecture.name, descriptor.scale)
     try:

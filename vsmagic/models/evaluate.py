@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsmagic.errors import ModelError, reason
+from vsmagic.models import operators
 from vsmagic.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def output(content: bytes, picture: "np.ndarray", path: Path) -> "np.ndarray":
     from onnx.reference import ReferenceEvaluator
 
     try:
-        network = ReferenceEvaluator(content, new_ops=[_conv()])
+        network = ReferenceEvaluator(content, new_ops=[_conv(), operators.conv_transpose(), operators.grid_sample()])
         kind = onnx.helper.tensor_dtype_to_np_dtype(network.input_types[0].tensor_type.elem_type)
         (result,) = network.run(None, {network.input_names[0]: picture.astype(kind)})
     except Exception as error:  # its operators raise whatever numpy raises

@@ -46,6 +46,8 @@ class Answer:
 
     response: http.client.HTTPResponse
     stall: float
+    total: int | None
+    """Bytes that the whole file has, as the server says; None where it does not."""
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the body as it comes.
@@ -71,13 +73,13 @@ class Answer:
 
 
 @contextmanager
-def opened(url: str, path: Path, total: int, stall: float) -> Iterator[Answer | None]:
+def opened(url: str, path: Path, total: int | None, stall: float) -> Iterator[Answer | None]:
     """Ask for what is missing of a file; the part then ends where the answer's body begins.
 
     Args:
         url: where the file is.
         path: where it will lie; its part lies beside it.
-        total: bytes it has.
+        total: bytes it has; None where that is not known.
         stall: seconds without a byte after which the connection is given up.
 
     Yields:
@@ -89,7 +91,7 @@ def opened(url: str, path: Path, total: int, stall: float) -> Iterator[Answer | 
     """
     part = store.part_of(path)
     begin = part.stat().st_size if part.exists() else 0
-    if begin > total:
+    if total is not None and begin > total:
         discard(path)
         begin = 0
     if begin == total:
@@ -98,8 +100,10 @@ def opened(url: str, path: Path, total: int, stall: float) -> Iterator[Answer | 
     with _answered(url, path, begin, stall) as response:
         if begin and not _continues(response, path, begin):
             discard(path)
+            begin = 0
         _remember(response, url, path)
-        yield Answer(response=response, stall=stall)
+        length = response.headers.get("Content-Length", "")
+        yield Answer(response=response, stall=stall, total=begin + int(length) if length.isdecimal() else None)
 
 
 def _answered(url: str, path: Path, begin: int, stall: float) -> http.client.HTTPResponse:

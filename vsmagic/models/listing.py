@@ -5,6 +5,8 @@ import msgspec
 from vsmagic.errors import ModelError
 from vsmagic.models import catalogue, registry, store
 from vsmagic.models.catalogue import Entry
+from vsmagic.models.rife.added import PRECISIONS, load
+from vsmagic.models.rife.architecture import of_version
 from vsmagic.models.spec import ModelSpec, Quantized, load_spec
 from vsmagic.models.store import State
 
@@ -12,6 +14,7 @@ from vsmagic.models.store import State
 def listed(words: tuple[str, ...] = ()) -> list[tuple[Entry, State]]:
     """Return the models in which every word occurs, and whether each can be used now."""
     added = {name: _of_added(name) for name in store.added_names()}
+    added |= {name: _of_rife(name) for name in store.added_between()}
     waiting = tuple(entry for entry in catalogue.ENTRIES if entry.name not in added)
     known = [(_of_embedded(entry), store.state(entry)) for entry in catalogue.search(words, waiting)]
     return [*known, *((entry, "added") for entry in catalogue.search(words, tuple(added.values())))]
@@ -25,6 +28,8 @@ def one(name: str) -> tuple[Entry, State]:
     """
     if name in store.added_names():
         return _of_added(name), "added"
+    if name in store.added_between():
+        return _of_rife(name), "added"
     entry = catalogue.find(name)
     if entry is None:
         raise ModelError(f"model {name!r} is not known; vsmagic models lists those that are.")
@@ -66,6 +71,24 @@ def _of_added(name: str) -> Entry:
         commercial=known.commercial if known else None,
         page=known.page if known else "",
         description=_description(spec, known),
+    )
+
+
+def _of_rife(name: str) -> Entry:
+    """Tell of a RIFE that the user added what an entry tells."""
+    facts = load(store.added(name))
+    known = catalogue.find(name)
+    return Entry(
+        name=name,
+        family="RIFE",
+        kind="interpolate",
+        multiple=of_version(facts.version).multiple(1.0),
+        halo=None,
+        precisions=PRECISIONS,
+        licence=facts.licence,
+        commercial=known.commercial if known else None,
+        page=known.page if known else "",
+        description=known.description if known else f"Added by you: RIFE {facts.version}.",
     )
 
 

@@ -10,7 +10,7 @@ from vsmagic.models.spec import ModelSpec
 
 
 def prepare(path: Path) -> tuple[ModelSpec, bytes | None]:
-    """Read a ``.onnx``, ``.pth`` or ``.safetensors``.
+    """Read a ``.onnx``, ``.pth``, ``.pkl`` or ``.safetensors``.
 
     Returns:
         The facts, and the network to run in place of the file, in the form that the facts name; None where the file

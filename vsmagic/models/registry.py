@@ -17,7 +17,7 @@ from vsmagic.models.spec import FILES, ModelSpec, encode_spec, load_spec
 from vsmagic.settings import settings
 
 EMBEDDED = Path(__file__).with_name("embedded")
-SUFFIXES = (".onnx", ".pth", ".safetensors")
+SUFFIXES = (".onnx", ".pth", ".pkl", ".safetensors")
 """Files that can be models."""
 
 ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded)
@@ -51,19 +51,22 @@ def resolve(name: str, *, factor: float = 1.0) -> Model:
     Args:
         name: ``auto`` (the embedded model whose scale is the smallest that reaches ``factor``, else the largest),
             a name of the catalogue or of a model that was added, ``NAME@STRENGTH`` (0 to 1) for a model whose
-            weights can be mixed with its partner's, or the path of a local ``.onnx``, ``.pth`` or ``.safetensors``.
+            weights can be mixed with its partner's, or the path of a local ``.onnx``, ``.pth``, ``.pkl`` or
+            ``.safetensors``.
         factor: enlargement that is wanted, used by ``auto``.
 
     Raises:
         ModelError: no such model or file, a model that has not been fetched, or a file that is not a model vsmagic
             can run.
-        SetupError: a ``.pth`` or ``.safetensors`` needs the ``convert`` extra, which is not installed.
+        SetupError: another file than an ``.onnx`` needs the ``convert`` extra, which is not installed.
     """
     if name == "auto":
         models = sorted((_embedded(entry) for entry in ENTRIES), key=lambda model: model.scale)
         return next((model for model in models if model.scale >= factor - 1e-9), models[-1])
     if store.is_name(name) and (store.added(name) / "spec.json").is_file():
         return _prepared(store.added(name), name)
+    if store.is_name(name) and store.adds_frames(name):
+        raise ModelError(_between(name))
     path = Path(name)
     if path.suffix.lower() in SUFFIXES:
         return _local(path)
@@ -81,7 +84,7 @@ def of_entry(entry: Entry) -> Model:
         ModelError: it has not been fetched, is damaged, or does not upscale.
     """
     if entry.kind != "upscale":
-        raise ModelError(f"model {entry.name} makes frames in between; to enlarge, take another one.")
+        raise ModelError(_between(entry.name))
     if entry.embedded:
         return _embedded(entry)
     path = fetched(entry)
@@ -92,21 +95,26 @@ def of_entry(entry: Entry) -> Model:
     return _as_entry(_of_file(_once(entry.sha256, prepare, path), path), entry)
 
 
+def _between(name: str) -> str:
+    return f"model {name} makes frames in between; to enlarge, take another one."
+
+
 def fetched(entry: Entry) -> Path:
     """Return an entry's file, which is the authors' own.
 
     Raises:
         ModelError: it is not there or not the authors'; says the command that fetches it.
     """
-    if entry.file is None or entry.file.sha256 is None:
+    if entry.file is None or entry.file.by_hand:
         raise ModelError(by_hand(entry))
     match store.is_whole(entry.file):
         case None:
             raise ModelError(f"model {entry.name} is not on this machine; run: vsmagic models fetch {entry.name}")
         case False:
+            origin = "its authors published" if entry.file.sha256 else "that was first downloaded"
             raise ModelError(
-                f"model {entry.name}: {store.path_of(entry.file)} is not the file its authors published (its SHA-256 "
-                f"differs); run: vsmagic models fetch {entry.name}"
+                f"model {entry.name}: {store.path_of(entry.file)} is not the file {origin} (its SHA-256 differs); run: "
+                f"vsmagic models fetch {entry.name}"
             )
         case _:
             return store.path_of(entry.file)
@@ -133,7 +141,7 @@ def _known(name: str) -> str:
     names = ["auto", *(entry.name for entry in catalogue.ENTRIES), *store.added_names()]
     close = difflib.get_close_matches(name.casefold(), names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"expected auto, a name that vsmagic models lists, or the path of an .onnx, .pth or .safetensors file{hint}."
+    return f"expected auto, a name that vsmagic models lists, or the path of a file of a model{hint}."
 
 
 def _embedded(entry: Entry) -> Model:

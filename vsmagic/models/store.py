@@ -4,7 +4,9 @@
       RealESRGAN_x4plus.pth            a fetched file, or one put there by hand, under its authors' name
       RealESRGAN_x4plus.pth.part       what has come so far of one that is being fetched
       verified/RealESRGAN_x4plus.pth.json   its hash, worked out once, with the size and time of the file it is of
-      added/NAME/                      a model of the user's own: spec.json and network.onnx or weights.safetensors
+      pinned/flownet_v4.15.lite.pkl.json    hash of a file whose authors publish none, from its first download
+      added/NAME/                      a model of the user's own: spec.json and network.onnx or weights.safetensors;
+                                       one that makes frames in between: motion.json and weights.safetensors
       local/KEY/                       what was read and converted from a file, found again by KEY
 
 All of it is below ``settings().models``.
@@ -26,6 +28,13 @@ from vsmagic.settings import settings
 State = Literal["built in", "fetched", "added", "damaged", "not fetched", "by hand"]
 
 _CHUNK = 1 << 20
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """What a file was that is known by its first download alone."""
+
+    sha256: str
+    size: int
 
 
 class _Verified(msgspec.Struct, frozen=True):
@@ -52,8 +61,27 @@ def added(name: str) -> Path:
 
 
 def added_names() -> list[str]:
-    """Return the names of the models that the user added."""
-    found = (facts.parent.name for facts in (settings().models / "added").glob("*/spec.json"))
+    """Return the names of the models that the user added and that enlarge."""
+    return _with("spec.json")
+
+
+def added_between() -> list[str]:
+    """Return the names of the models that the user added and that make frames in between."""
+    return _with("motion.json")
+
+
+def adds_frames(name: str) -> bool:
+    """Whether a model of the user's own has this name and makes frames in between."""
+    return (added(name) / "motion.json").is_file()
+
+
+def is_taken(name: str) -> bool:
+    """Whether a model of the user's own has this name."""
+    return any((added(name) / facts).exists() for facts in ("spec.json", "motion.json"))
+
+
+def _with(facts: str) -> list[str]:
+    found = (path.parent.name for path in (settings().models / "added").glob(f"*/{facts}"))
     return sorted(name for name in found if is_name(name))
 
 
@@ -76,9 +104,12 @@ def sha256_of(path: Path) -> str:
 def is_whole(file: File) -> bool | None:
     """Whether the file in the models folder is the one its authors published; None if there is none.
 
-    Its hash is worked out once and remembered; later calls only look at its size and time of change.
+    Where no hash of theirs is known, it is the one that was downloaded first, and before that there is none, whatever
+    lies there. Its hash is worked out once and remembered; later calls only look at its size and time of change.
     """
-    path = path_of(file)
+    path, wanted = path_of(file), expected(file)
+    if wanted is None:
+        return None
     try:
         stat = path.stat()
     except OSError:
@@ -91,14 +122,41 @@ def is_whole(file: File) -> bool | None:
     if known is None or (known.size, known.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
         known = _Verified(sha256_of(path), stat.st_size, stat.st_mtime_ns)
         write_atomically(record, msgspec.json.encode(known))
-    return known.sha256 == file.sha256
+    return known.sha256 == wanted
+
+
+def expected(file: File) -> str | None:
+    """Return the hash that a file must have: its authors', or that of its first download; None before that."""
+    if file.sha256 is not None:
+        return file.sha256
+    try:
+        return msgspec.json.decode(pin_of(file).read_bytes(), type=Pin).sha256
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelError(
+            f"{pin_of(file)}: cannot be read ({error}). It says what {file.name} was when it was first downloaded; "
+            "delete it to trust the next download anew."
+        ) from error
+
+
+def pin(file: File, path: Path) -> Pin:
+    """Remember what a file is from now on, where its authors publish no hash; return it."""
+    made = Pin(sha256_of(path), path.stat().st_size)
+    write_atomically(pin_of(file), msgspec.json.encode(made))
+    return made
+
+
+def pin_of(file: File) -> Path:
+    """Return where the hash of a file's first download is kept; it outlives the file."""
+    return settings().models / "pinned" / f"{file.name}.json"
 
 
 def state(entry: Entry) -> State:
     """Tell whether a model can be used now."""
     if entry.file is None:
         return "built in"
-    if entry.file.sha256 is None:
+    if entry.file.by_hand:
         return "by hand"
     match is_whole(entry.file):
         case None:

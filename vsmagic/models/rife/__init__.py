@@ -1,0 +1,1 @@
+"""RIFE 4.x: networks that make frames in between, from their authors' weights."""
