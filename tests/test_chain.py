@@ -128,9 +128,9 @@ def test_no_flags_enlarge_to_the_usual_size() -> None:
 def test_flags_become_steps_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = chain.from_flags(keyframes="zoom.json", easing="hold", scale=1, start=1.5, end=3.0, fit="cover")
-    assert [type(step) for step in made.steps] == [DezoomStep, UpscaleStep, TrimStep]
+    assert [type(step) for step in made.steps] == [DezoomStep, TrimStep, UpscaleStep]
     assert made.steps[0] == DezoomStep(keyframes=str(tmp_path / "zoom.json"), easing="hold", fit="cover")
-    assert made.steps[2] == TrimStep(start=1.5, end=3.0)
+    assert made.steps[1] == TrimStep(start=1.5, end=3.0)
 
 
 def test_flags_that_nothing_uses_are_refused() -> None:

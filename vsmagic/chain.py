@@ -157,8 +157,9 @@ def from_flags(
 ) -> Chain:
     """Build a chain from command-line flags; None means not given.
 
-    Keyframe times count from the start of the file, so cutting comes last. A scale of 1 with no other option of the
-    upscaler gives no step: nothing is changed.
+    Keyframe times count from the start of the file, so cutting comes after the crop; and before the upscaler, which
+    measures itself on long clips only. A scale of 1 with no other option of the upscaler gives no step: nothing is
+    changed.
 
     Raises:
         ChainError: a value is not acceptable.
@@ -169,13 +170,13 @@ def from_flags(
         steps.append({"filter": "dezoom", "keyframes": keyframes, "easing": easing, "fit": fit})
     elif easing is not None:
         raise OptionError(f"easing is {easing!r} without keyframes; give keyframes too, or leave it out.")
+    if start is not None or end is not None:
+        steps.append({"filter": "trim", "start": start, "end": end})
     options: dict[str, object] = {"size": size, "target": target, "fit": fit, "model": model, "denoise": denoise,
                                   "backend": backend, "precision": precision, "tile": tile}  # fmt: skip
     # Even where nothing is to be enlarged, the step says whether the options are acceptable.
     if scale != 1 or keyframes is not None or any(value not in (None, "auto") for value in options.values()) or target:
         steps.append({"filter": "upscale", "scale": scale, **options, "strict": strict or None})
-    if start is not None or end is not None:
-        steps.append({"filter": "trim", "start": start, "end": end})
     given = [{name: value for name, value in step.items() if value is not None} for step in steps]
     return _convert(given, Path.cwd(), "options")
 
