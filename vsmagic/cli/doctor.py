@@ -68,23 +68,17 @@ def _show(checks: Sequence["Check"]) -> None:
 
 
 def _show_choice(rows: "Sequence[Row] | str") -> None:
-    """Print the table that backend=auto goes by."""
-    from rich.table import Table
-    from rich.text import Text
-
+    """Print the table that backend=auto goes by; sentences on lines of their own, which no width breaks."""
     click.echo("\nBackends, in the order in which auto tries them:")
     if isinstance(rows, str):
         click.echo(f"  cannot be told: {rows}")
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-    for name in ("backend", "runs on", "computes in"):
-        table.add_column(name, no_wrap=True)
-    for name in ("here", "must not be given"):
-        table.add_column(name, overflow="fold")
     for row in rows:
-        colour = "green" if row.taken else "" if row.passed_by is None else "yellow"
-        table.add_row(row.backend, row.runs_on, ", ".join(row.computes_in), Text(row.here, colour), row.limits)
-    _print(table)
+        colour = "green" if row.taken else None if row.passed_by is None else "yellow"
+        click.echo(f"  {row.backend:<9} {', '.join(row.computes_in):<14} {row.runs_on}")
+        click.secho(f"            {row.here}", fg=colour)
+        for limit in row.limits:
+            click.echo(f"            not with {limit}")
 
 
 def _print(table: "Table") -> None:

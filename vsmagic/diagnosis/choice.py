@@ -27,12 +27,12 @@ class Row:
         return self.passed_by or ("auto takes it" if self.taken else "runs")
 
     @property
-    def limits(self) -> str:
-        """What it must not be given and why, in words."""
+    def limits(self) -> list[str]:
+        """Operators it must not be given, and why: a sentence for each reason."""
         reasons: dict[str, list[str]] = {}
         for operator, reason in self.excludes.items():
             reasons.setdefault(reason, []).append(operator)
-        return "; ".join(f"{', '.join(sorted(operators))}: {reason}" for reason, operators in reasons.items())
+        return [f"{', '.join(sorted(operators))}: {reason}" for reason, operators in reasons.items()]
 
 
 def rows() -> list[Row] | str:

@@ -39,7 +39,7 @@ def backend(name: str) -> Answer:
     chosen = next(backend for backend in select.BACKENDS if backend.name == name)
     installed = chosen.missing() is None
     trouble = select.trouble(chosen)
-    ran = installed and trouble is None and name not in _ONLY_PTH
+    ran = installed and trouble is None
     if ran:
         _enlarge(name)
     return {
@@ -72,10 +72,6 @@ def choice() -> Answer:
             for one in select.BACKENDS
         ]
     }
-
-
-# VSGAN runs weights of its own format only, of which none comes with the package.
-_ONLY_PTH = ("vsgan",)
 
 
 def _enlarge(backend: str) -> None:
