@@ -69,7 +69,7 @@ def test_what_is_not_whole_does_not_exist(store, job, what):
             sidecar.write_text('{"unknown": 1}')
     assert store.find(job().key) is None
     assert store.all() == []
-    assert store.incomplete() == ([] if what == "gone" else [engine.path])
+    assert store.incomplete() == [path for path in (engine.path, sidecar) if path.exists()] != []
     again = add(store, job().key)
     assert store.find(job().key).stamp == again.stamp
     assert store.incomplete() == []

@@ -1,5 +1,6 @@
 """``vsmagic engines``: build compiled engines ahead of their first use, and look after those there are."""
 
+import itertools
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,10 +251,10 @@ def verify(ctx: click.Context, *, keys: tuple[str, ...], remove: bool) -> None:
             bad += 1
             if remove:
                 store.remove(engine)
-    for path in [] if keys else store.incomplete():
-        click.echo(f"{path.stem[:_SHORT]}  incomplete")
+    for digest, files in itertools.groupby([] if keys else store.incomplete(), lambda path: path.stem):
+        click.echo(f"{digest[:_SHORT]}  incomplete")
         bad += 1
-        if remove:
+        for path in files if remove else ():
             path.unlink(missing_ok=True)
     if bad and not remove:
         click.echo("vsmagic: delete what is damaged with: vsmagic engines verify --remove", err=True)

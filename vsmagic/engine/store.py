@@ -120,9 +120,10 @@ class Store:
         return engine
 
     def incomplete(self) -> list[Path]:
-        """Return the engines that are not whole or not described: what a killed build or a full disk left."""
+        """Return the files of engines that are not whole or not described: what a killed build or a full disk left."""
         whole = {engine.digest for engine in self.all()}
-        return sorted(path for path in self.folder.glob("*.engine") if path.stem not in whole)
+        files = (*self.folder.glob("*.engine"), *self.folder.glob("*.json"))
+        return sorted(path for path in files if path.stem not in whole)
 
     def remove(self, engine: Engine) -> None:
         """Delete an engine, unless another one has been written in its place.
