@@ -1,7 +1,7 @@
 """Measure how a model runs best on a device: in which precision, and with how many streams.
 
-Tiles follow from the streams: the largest that the memory limit has room for. Tiles smaller than that were never
-faster at the same number of streams, on any network and frame size that was tried: their halos are computed twice.
+Tiles follow from the streams: the largest that the memory limit has room for. Smaller ones are not tried: they
+compute their halos twice, and as a rule that costs more than what they save in the processor's cache.
 
 Two ways are compared by running them in turns, so that a machine that slows down slows both alike, and by the fastest
 turn of each, because what other programs take only ever adds time. No more than two are in memory at once.

@@ -79,7 +79,7 @@ class _Number(click.ParamType[float]):
 @click.option(
     "--chain", "chain_file", metavar="FILE", help="Filters from a .json or .toml file, in place of the flags above."
 )
-@click.option("--strict", is_flag=True, help="An error instead of any fallback.")
+@click.option("--strict", is_flag=True, help="An error where the backend lacks the precision asked for, not f32.")
 @click.option("--codec", metavar="NAME", help="h264, h265, av1 or ffv1 (default: h264, h265 above 8 bits).")
 @click.option("--crf", type=_Number(), metavar="N", help="Quality, lower is better; each codec has its own scale.")
 @click.option("--preset", metavar="NAME", help="Speed against size, in the encoder's own words.")

@@ -34,7 +34,7 @@ def facts(device: int) -> Gpu:
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
-        raise BackendError(f"GPU {device}: no NVIDIA driver was found (libcuda.so.1). Install the GPU's.") from error
+        raise BackendError(f"GPU {device}: no NVIDIA driver was found (libcuda.so.1). Install it.") from error
     handle, count = ctypes.c_int(), ctypes.c_int()
     if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)) or not 0 <= device < count.value:
         raise BackendError(f"GPU {device}: not found; the driver shows {count.value}, numbered from 0. See: nvidia-smi")

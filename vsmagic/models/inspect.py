@@ -81,7 +81,7 @@ def read(path: Path) -> bytes:
     except OSError as error:
         raise ModelError(f"model {path}: the file cannot be read ({error.strerror}).") from error
     if not content:
-        raise ModelError(f"model {path}: the file is empty; expected an ONNX network. Fetch it again.")
+        raise ModelError(f"model {path}: the file is empty; expected a network. Fetch it again.")
     return content
 
 
