@@ -30,6 +30,7 @@ _POINTWISE = frozenset(
     }
 )  # fmt: skip
 _RESIZE_RADIUS = {"nearest": 1, "linear": 1, "cubic": 2}
+_STANDARD = ("", "ai.onnx")
 _ELEMENTS: dict[int, Literal["f32", "f16"]] = {1: "f32", 10: "f16"}
 # Not square, and a multiple of every usual step, so that no padding inside the graph shows and no axis is mistaken.
 _HEIGHT, _WIDTH = 192, 256
@@ -104,6 +105,8 @@ class _Graph:
                 raise ModelError(f"model {path}: its weights lie in another file; save it as a single file.")
             onnx.checker.check_model(model)
         except (DecodeError, onnx.checker.ValidationError) as error:
+            if "No Op registered" in str(error):
+                raise ModelError(f"model {path}: {reason(error)}. Export it with operators of that release.") from error
             raise ModelError(f"model {path}: not a complete ONNX file ({reason(error)}). Fetch it again.") from error
         inputs = _inputs(model)
         if len(inputs) != 1 or len(model.graph.output) != 1:
@@ -133,7 +136,7 @@ class _Graph:
         shape = self.shapes[self.model.graph.output[0].name]
         wanted = self.shapes[_inputs(self.model)[0].name][1]
         if len(shape) != 4 or not shape[2] or not shape[3]:
-            raise ModelError(f"model {self.path}: its scale cannot be read from the graph (output shape {shape}).")
+            raise ModelError(f"model {self.path}: its scale cannot be read from the graph ({self._hidden(shape)}).")
         vertical, horizontal = shape[2] / _HEIGHT, shape[3] / _WIDTH
         if vertical != horizontal or vertical != int(vertical) or vertical < 1:
             raise ModelError(
@@ -143,6 +146,13 @@ class _Graph:
         if shape[1] != wanted:
             raise ModelError(f"model {self.path}: takes {wanted} channels and gives {shape[1]}; expected the same.")
         return int(vertical)
+
+    def _hidden(self, shape: list[int]) -> str:
+        """Say why the output's size is not known."""
+        names = {f"{node.domain}.{node.op_type}" for node in self.model.graph.node if node.domain not in _STANDARD}
+        if not names:
+            return f"output shape {shape}"
+        return f"{', '.join(sorted(names))} is no operator of ONNX itself; export the network without it"
 
     def halo(self) -> int | None:
         """Input pixels that an output pixel looks beyond its place; None where that cannot be bounded."""
