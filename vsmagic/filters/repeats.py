@@ -15,8 +15,18 @@ log = logging.getLogger(__name__)
 REACH = 5
 """How many frames back and ahead a run is followed by :func:`runs`."""
 
+TOLERANCE = 6.0
+"""What suits compressed video, for :func:`marked`.
+
+Clips 480 wide, put on twos and compressed: from one frame to its repeat the median is 1 to 4.4 in H.264 at crf 16 and
+23 and in MPEG-2 at q 2 and 6, and 6 at crf 30; to a frame that moves it is 30 to 130.
+"""
+
+# How many frames back a repeat is followed to the one that was computed.
 _DEPTH = 8
+# Samples on either side of the middle one that differences are averaged over.
 _BOX = 4
+# Frames in the longest cycle of a pulldown (24 to 30 takes 5, 25 to 30 takes 6), and how often it must be seen.
 _LONGEST_CYCLE = 6
 _CYCLES = 3
 
@@ -38,7 +48,8 @@ def marked(clip: vs.VideoNode, *, tolerance: float = 0) -> vs.VideoNode:
     Args:
         clip: any constant format.
         tolerance: 0: only a frame that is identical in every sample of every plane is a repeat. Greater: the largest
-            mean difference over any 9x9 samples of any plane, in steps of 8 bits (0 to 255), that is still a repeat.
+            mean difference over any 9x9 samples of any plane, in steps of 8 bits (0 to 255), that is still a repeat;
+            a mouth that moves is not averaged away. :data:`TOLERANCE` suits compressed video.
 
     Raises:
         FormatError: the clip's format or size varies.
@@ -205,12 +216,10 @@ def _blocks(clip: vs.VideoNode, plane: int) -> vs.VideoNode:
         part = part.resize.Point(format=vs.GRAYS)
     step = 255.0 if fmt.sample_type == vs.FLOAT else 1 / (1 << (fmt.bits_per_sample - 8))
     difference = vs.core.std.Expr([part, shifted(part, -1)], f"x y - abs {step * 256} *", vs.GRAY16)
-    # A radius must be smaller than what is blurred; a single row or column has no neighbours to average.
-    across, down = min(_BOX, (part.width - 1) // 2), min(_BOX, (part.height - 1) // 2)
-    if across or down:
-        difference = difference.std.BoxBlur(
-            hradius=across, hpasses=int(across > 0), vradius=down, vpasses=int(down > 0)
-        )
+    # The plugin blurs nothing smaller than 4x4; there each sample counts for itself.
+    if min(part.width, part.height) >= 4:
+        across, down = (min(_BOX, (length - 1) // 2) for length in (part.width, part.height))
+        difference = difference.std.BoxBlur(hradius=across, vradius=down)
     return difference.std.PlaneStats()
 
 

@@ -12,7 +12,7 @@ from vsmagic import clips
 from vsmagic.backends import select, tuned
 from vsmagic.backends.infer import Plan, infer, padded
 from vsmagic.errors import OptionError
-from vsmagic.filters import windows, zoom
+from vsmagic.filters import repeats, windows, zoom
 from vsmagic.filters.resample import per_frame, resampled
 from vsmagic.filters.routes import Enlarged, Luma, Rgb, Route
 from vsmagic.filters.sizes import (
@@ -200,7 +200,7 @@ def _run(job: _Job, plan: Plan) -> vs.VideoNode:
     known = clips.colour(job.source)
     route: Route = Luma(known) if plan.model.spec.channels == 1 else Rgb(known)
     if job.zoom is None:
-        enlarged = Enlarged(clip=infer(route.to_model(job.source), plan), scale=plan.model.scale)
+        enlarged = Enlarged(clip=_enlarged(job.source, plan, route), scale=plan.model.scale)
         return route.finish(job.source, enlarged, job.placement(0), job.size)
     return _run_windows(job, job.zoom, plan, route)
 
@@ -231,7 +231,7 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
 
         return at(0) if known.still else per_frame(source, source.std.CropAbs(*size), at)
 
-    enlarged = [infer(route.to_model(cut(size)), plan) for size in series.sizes]
+    enlarged = [_enlarged(cut(size), plan, route) for size in series.sizes]
 
     def frame(n: int) -> vs.VideoNode:
         number, left, top = series.cover(known.rect(n))
@@ -239,6 +239,13 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
         return route.finish(job.source, part, job.placement(n), job.size)
 
     return frame(0) if known.still else per_frame(job.source, frame(0), frame)
+
+
+def _enlarged(part: vs.VideoNode, plan: Plan, route: Route) -> vs.VideoNode:
+    """Run the model on a part of the source, once for frames on which it would see the same."""
+    given = route.to_model(part)
+    planes = 1 if plan.model.spec.channels == 1 else part.format.num_planes
+    return repeats.reused(given, infer(given, plan), seen=part, planes=planes)
 
 
 def _phase(job: _Job, model: registry.Model) -> int:
