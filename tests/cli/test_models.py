@@ -154,6 +154,22 @@ def test_a_model_added_by_hand_takes_its_place_in_the_list(run: Run, data: Path)
     assert [(one["state"], one["commercial"], one["family"]) for one in listed] == [("added", False, "AnimeJaNai")]
 
 
+def test_a_rife_is_added_under_its_name(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    import rife_reference
+    from vsmagic.models.rife import convert
+
+    monkeypatch.setattr(convert, "export", lambda *_: b"made elsewhere")
+    tensors = rife_reference.random("4.15-lite").state_dict()
+    torch.save({f"module.{name}": values for name, values in tensors.items()}, tmp_path / "flownet.pkl")
+    assert "hash pinned on first download" in run("show", "rife-4.15-lite").output
+    result = run("add", str(tmp_path / "flownet.pkl"), "--name", "rife-4.15-lite")
+    assert result.output == "rife-4.15-lite: RIFE 4.15-lite, makes frames in between\n"
+    assert json.loads(run("show", "rife-4.15-lite", "--json").output)["state"] == "added"
+    assert run("remove", "rife-4.15-lite").output == "rife-4.15-lite is removed.\n"
+
+
 def test_what_comes_with_the_package_stays(run: Run) -> None:
     with pytest.raises(OptionError, match="cannot be removed"):
         run("remove", "magic-x2", catch_exceptions=False)

@@ -8,7 +8,7 @@ from vsmagic.errors import ModelError
 from vsmagic.models.spec import Precision
 
 PRECISIONS: tuple[Precision, ...] = ("f32", "f16")
-"""f16 keeps motion and coordinates in f32. bf16 would round a motion of 40 pixels to a quarter of one."""
+"""f16 keeps motion and coordinates in f32. bf16 knows a motion of 40 pixels to a quarter of one only."""
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
