@@ -1,16 +1,8 @@
 """What a model's facts decide by themselves."""
 
-import msgspec
 import pytest
 
-from vsmagic.models import registry
-from vsmagic.models.spec import ModelSpec
-
-SPEC = registry.resolve("magic-x2").spec
-
-
-def tolerating(*precisions: str) -> ModelSpec:
-    return msgspec.structs.replace(SPEC, precisions=precisions)
+from vsmagic.models.spec import preferred
 
 
 @pytest.mark.parametrize(
@@ -26,4 +18,4 @@ def tolerating(*precisions: str) -> ModelSpec:
 def test_half_precision_first_then_the_models_own_order(
     tolerated: tuple[str, ...], offered: tuple[str, ...], chosen: str | None
 ) -> None:
-    assert tolerating(*tolerated).choose_precision(offered) == chosen
+    assert preferred(tolerated, offered) == chosen

@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from vsmagic.backends import ncnn, operators
@@ -13,7 +14,7 @@ from vsmagic.backends.torch import TORCH
 from vsmagic.backends.trt import TRT, TRT_RTX
 from vsmagic.backends.vsgan import VSGAN
 from vsmagic.errors import BackendError, OptionError
-from vsmagic.models.spec import ModelSpec, Precision, form_of
+from vsmagic.models.spec import Precision, form_of, preferred
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +99,12 @@ def check_names(backend: str, precision: str) -> None:
         raise OptionError(f"precision {precision!r} is not known; expected auto, {', '.join(_PRECISIONS)}.")
 
 
-def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bool = False) -> Precision:
-    """Return the precision asked for; for ``auto`` see :meth:`ModelSpec.choose_precision`.
+def choose_precision(name: str, tolerated: Sequence[Precision], backend: Backend, *, strict: bool = False) -> Precision:
+    """Return the precision asked for; for ``auto`` see :func:`vsmagic.models.spec.preferred`.
 
     Args:
         name: auto, f32, f16 or bf16.
-        spec: the model.
+        tolerated: precisions that the model tolerates, the preferred one first.
         backend: the backend that will run it.
         strict: raise where the backend lacks the precision, instead of computing in f32 and saying so.
 
@@ -112,7 +113,7 @@ def choose_precision(name: str, spec: ModelSpec, backend: Backend, *, strict: bo
         BackendError: ``strict``, and the backend cannot compute in that precision on this machine.
     """
     if name == "auto":
-        return spec.choose_precision(backend.precisions) or "f32"
+        return preferred(tolerated, backend.precisions) or "f32"
     check_names("auto", name)
     if _PRECISIONS[name] in backend.precisions:
         return _PRECISIONS[name]

@@ -291,7 +291,17 @@ def _grid_sample(facts: Facts, x: Tensor, grid: Tensor) -> Tensor:
     mode = {b"linear": "bilinear", b"bilinear": "bilinear", b"nearest": "nearest", b"cubic": "bicubic",
             b"bicubic": "bicubic"}[facts.get("mode", b"linear")]  # fmt: skip
     beyond = facts.get("padding_mode", b"zeros").decode()
-    return F.grid_sample(x, grid, mode, beyond, align_corners=bool(facts.get("align_corners", 0)))
+    # Places are kept in float32 whatever the rest computes in: half a precision is half a pixel on wide frames.
+    found = F.grid_sample(x.float(), grid.float(), mode, beyond, align_corners=bool(facts.get("align_corners", 0)))
+    return found.to(x.dtype)
+
+
+def _cumsum(facts: Facts, x: Tensor, axis: Tensor) -> Tensor:
+    """Sums along an axis, in float32 for any floating type: networks count pixels with it."""
+    if facts.get("exclusive", 0) or facts.get("reverse", 0):
+        raise UnknownError("an exclusive or reversed CumSum")
+    along = int(axis)
+    return torch.cumsum(x.float(), along) if x.is_floating_point() else torch.cumsum(x, along)
 
 
 def _reduce(run: Callable[..., Tensor]) -> Operator:
@@ -357,6 +367,7 @@ OPERATORS: dict[str, Operator] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "Cos": _each(torch.cos),
+    "CumSum": _cumsum,
     "DepthToSpace": _depth_to_space,
     "DequantizeLinear": _dequantize,
     "Div": _div,
@@ -435,6 +446,7 @@ OPERATORS: dict[str, Operator] = {
 NUMBERS: dict[str, frozenset[int]] = {
     "Clip": frozenset({1, 2}),
     "ConstantOfShape": frozenset({0}),
+    "CumSum": frozenset({1}),
     "Expand": frozenset({1}),
     "Pad": frozenset({1, 2, 3}),
     "Range": frozenset({0, 1, 2}),

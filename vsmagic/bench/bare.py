@@ -26,7 +26,7 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
 
     found = registry.resolve(model, factor=scale)
     chosen = select.choose(backend, found.path)
-    precision_ = select.choose_precision(precision, found.spec, chosen, strict=True)
+    precision_ = select.choose_precision(precision, found.spec.precisions, chosen, strict=True)
     clip = vsmagic.source(source)
     plan = tuned.settled(
         Plan(model=found, backend=chosen, precision=precision_),

@@ -10,6 +10,7 @@ from vsmagic.engine.key import EngineKey, EnginePrecision, Options, Shapes, Size
 from vsmagic.engine.library import Library
 from vsmagic.errors import BackendError, ModelError
 from vsmagic.models.registry import Model
+from vsmagic.models.spec import preferred
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ def choose_precision(name: Literal["auto", "f32", "f16"], model: Model) -> Engin
     """
     if name != "auto":
         return name
-    chosen = model.spec.choose_precision(("f16", "f32"))
+    chosen = preferred(model.spec.precisions, ("f16", "f32"))
     if chosen in ("f16", "f32"):
         return chosen
     raise ModelError(f"model {model.name}: tolerates {', '.join(model.spec.precisions)} only. Name f16 or f32.")

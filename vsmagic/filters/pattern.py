@@ -48,14 +48,15 @@ class Pattern:
     def exact_or(self, exact: vs.VideoNode, made: vs.VideoNode) -> vs.VideoNode:
         """Return ``exact`` for the output frames that coincide with a source frame, ``made`` for the others.
 
-        Both have one frame for each output frame; what is not returned is never asked for.
+        Both have one frame for each output frame; what is not returned is never asked for. Durations are lost.
         """
         if not any(self.parts) or not self.tail:
             return exact
-        both = vs.core.std.Interleave([exact, made], modify_duration=False)
+        alike = [clip.std.AssumeFPS(fpsnum=1, fpsden=1) for clip in (exact, made)]
+        both = vs.core.std.Interleave(alike, modify_duration=False)
         choice = [2 * k + (part != 0) for k, part in enumerate(self.parts)]
         result = picked(both, 2 * len(self.parts), choice, self.tail)
-        return result if self.tail == self.count else result + exact[self.tail :]
+        return result if self.tail == self.count else result + alike[0][self.tail :]
 
     def times(self, width: int, height: int) -> vs.VideoNode:
         """Return GRAYS planes that hold each output frame's part."""

@@ -147,7 +147,7 @@ def upscale(
     plan = Plan(
         model=found,
         backend=plugin,
-        precision=select.choose_precision(precision, found.spec, plugin, strict=strict),
+        precision=select.choose_precision(precision, found.spec.precisions, plugin, strict=strict),
         tile=largest,
         streams=streams,
         device=device,

@@ -69,6 +69,11 @@ def load_spec(path: Path) -> MotionSpec:
         raise ModelError(f"{path}: not the spec of a model for frames in between: {error}.") from error
 
 
+def encode_spec(spec: MotionSpec) -> bytes:
+    """Return a spec as readable JSON."""
+    return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
+
+
 def embedded(name: str) -> MotionModel:
     """Return a model that comes with the package."""
     return MotionModel(spec=load_spec(EMBEDDED / f"{name}.json"), path=EMBEDDED / f"{name}.onnx")

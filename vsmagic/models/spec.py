@@ -1,6 +1,6 @@
 """What a filter must know about a model: the facts travel with the model, as JSON beside its ONNX."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -77,14 +77,19 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sha256: str
     """Hash of the ONNX file, lower-case hexadecimal."""
 
-    def choose_precision(self, offered: Collection[Precision]) -> Precision | None:
-        """Return what to compute in where nobody asks for anything; None where the model tolerates nothing offered.
 
-        Half precision goes first: only GPUs offer it, compute in it at twice the rate or more, and keep 11 bits of
-        each value. Then the model's own order.
-        """
-        order: tuple[Precision, ...] = ("f16", *self.precisions)
-        return next((one for one in order if one in self.precisions and one in offered), None)
+def preferred(tolerated: Sequence[Precision], offered: Collection[Precision]) -> Precision | None:
+    """Return what to compute in where nobody asks for anything; None where the model tolerates nothing offered.
+
+    Half precision goes first: only GPUs offer it, compute in it at twice the rate or more, and keep 11 bits of
+    each value. Then the model's own order.
+
+    Args:
+        tolerated: precisions that the model tolerates, the preferred one first.
+        offered: what a backend can compute in.
+    """
+    order: tuple[Precision, ...] = ("f16", *tolerated)
+    return next((one for one in order if one in tolerated and one in offered), None)
 
 
 def load_spec(path: Path) -> ModelSpec:

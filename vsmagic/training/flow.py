@@ -9,19 +9,25 @@ Everything random comes from the seed and the number of the step, so a run that 
 had been.
 """
 
+import hashlib
+import io
 import logging
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vsmagic.files import write_atomically
+from vsmagic.models.motion import MotionSpec
 from vsmagic.training import pictures, run, scenes
+from vsmagic.training.export_flow import export
 from vsmagic.training.flownet import FlowNet
 from vsmagic.training.options import FlowOptions
-from vsmagic.training.scenes import Scene
+from vsmagic.training.scenes import Pace, Scene
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +44,21 @@ class Patches:
     """``[batch, 4, p, p]``: see :class:`vsmagic.training.scenes.Scene`."""
 
 
-def train_flow(options: FlowOptions) -> FlowNet:
-    """Train; takes up an unfinished run of the same options in the same folder.
+def train_flow(options: FlowOptions) -> tuple[FlowNet, MotionSpec]:
+    """Train and export; takes up an unfinished run of the same options in the same folder.
+
+    Writes ``NAME.onnx``, ``NAME.json``, ``NAME.training.json`` and ``NAME.weights``, which another run can start from.
 
     Returns:
-        The trained network, in evaluation mode.
+        The trained network, in evaluation mode, and the spec that was written beside its ONNX.
     """
     started = time.monotonic()
-    what = run.identity(asdict(options))
+    what = run.identity(_told(options))
     checkpoint = options.output / f"{options.name}.checkpoint"
     with run.reproducible(options.threads):
         state = run.begin(FlowNet, options.seed, options.peak_rate)
+        if options.start is not None:
+            _start(state, options.start)
         run.restore(state, checkpoint, what)
         drawn = draw(options)
         log.info("training for %d steps", options.steps)
@@ -58,21 +68,45 @@ def train_flow(options: FlowOptions) -> FlowNet:
                 run.save(state, checkpoint, what)
                 log.info("step %d: loss %.5f, %.0f s", state.step, state.loss, time.monotonic() - started)
     net = state.average.eval()
+    kept = io.BytesIO()
+    torch.save(net.state_dict(), kept)
+    write_atomically(options.output / f"{options.name}.weights", kept.getvalue())
+    spec = export(net, options.output, options.name)
     facts = {
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "last_loss": state.loss,
         "seconds": round(time.monotonic() - started, 1),
+        "sha256": spec.sha256,
     }
     run.write_facts(options.output / f"{options.name}.training.json", what, facts)
-    return net
+    checkpoint.unlink(missing_ok=True)
+    return net, spec
+
+
+def _told(options: FlowOptions) -> dict[str, object]:
+    """The options as plain data; weights to start from by their hash, wherever they lie."""
+    told = asdict(options)
+    if options.start is not None:
+        told["start"] = hashlib.sha256(options.start.read_bytes()).hexdigest()
+    return told
+
+
+def _start(state: run.State[FlowNet], path: Path) -> None:
+    """Take an earlier run's weights."""
+    weights = torch.load(path, weights_only=True)
+    state.net.load_state_dict(weights)
+    state.average.load_state_dict(weights)
 
 
 def draw(options: FlowOptions) -> list[Scene]:
     """Draw the pictures and the scenes of a run."""
     log.info("drawing %d pictures of %d pixels", options.pictures, options.picture_size)
     textures = pictures.pool(options.seed, options.pictures, options.picture_size, options.threads)
+    pace = Pace(still=options.still, speed=options.speed, oddity=options.oddity)
     log.info("drawing %d scenes of %d pixels", options.scenes, options.scene_size)
-    return scenes.pool(options.seed, range(options.scenes), options.scene_size, textures, options.threads)
+    return scenes.pool(
+        options.seed, range(options.scenes), options.scene_size, textures, pace=pace, workers=options.threads
+    )
 
 
 def patches(options: FlowOptions, step: int, drawn: list[Scene]) -> Patches:

@@ -80,6 +80,11 @@ class FlowNet(nn.Module):
         mixed = mask * warp(first, full[:, :2]) + (1 - mask) * warp(second, full[:, 2:])
         return mixed + spread[:, 1:], motions
 
+    @property
+    def activations(self) -> int:
+        """Values alive at once at the widest place, per pixel: both pictures, both warped, mask, residual, motion."""
+        return 7 + 6 + 4 + 8
+
     def _features(self, picture: Tensor) -> list[Tensor]:
         found, planes = [], 4 * picture - 2
         for stage in self.encoder:

@@ -78,6 +78,14 @@ class FlowOptions:
     """Scenes to draw."""
     scene_size: int = 192
     """Their height and width in pixels."""
+    still: float = 0.15
+    """Share of things, and of cameras, that stay where they are."""
+    speed: float = 0.05
+    """Mean way of the others, as a share of a scene's size."""
+    oddity: float = 0.5
+    """Share of things that also turn, and of those that also grow or shrink."""
+    start: Path | None = None
+    """Weights to start from, ``NAME.weights`` of an earlier run; None for random ones."""
 
     steps: int = 14_000
     """Steps of the optimiser."""

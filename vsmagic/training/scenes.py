@@ -45,21 +45,35 @@ class Scene:
     first, then to where it will be in the last."""
 
 
-def scene(seed: int, number: int, size: int, textures: NDArray[np.uint8]) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How things move in a set of scenes."""
+
+    still: float = 0.15
+    """Share of things that do not move from their place beside the camera, and of cameras that do not."""
+    speed: float = 0.05
+    """Mean way of the others, as a share of the picture's size."""
+    oddity: float = 0.5
+    """Share of things that also turn, and of those that also grow or shrink."""
+
+
+def scene(seed: int, number: int, size: int, textures: NDArray[np.uint8], pace: Pace) -> Scene:
     """Draw scene ``number`` of a seed.
 
     Args:
         seed: any non-negative integer.
         number: which of the seed's scenes, from 0.
         size: height and width in pixels.
+        pace: how things move.
         textures: 8-bit luma pictures ``[count, side, side]`` that layers are made of.
     """
     random = np.random.default_rng([seed, number])
     time = float(random.choice([0.5, random.uniform(0.05, 0.95)]))
-    camera = _Motion.random(random, size, 0.6)
-    layers = [_Layer.random(random, size, textures, camera, back=True)]
+    camera = _Motion.random(random, size, 0.6, pace)
+    layers = [_Layer.random(random, size, textures, camera, pace, back=True)]
     layers += [
-        _Layer.random(random, size, textures, camera, back=False) for _ in range(int(random.integers(0, _LAYERS + 1)))
+        _Layer.random(random, size, textures, camera, pace, back=False)
+        for _ in range(int(random.integers(0, _LAYERS + 1)))
     ]
     light = random.normal(0, 0.06, 2) if random.random() < 0.3 else np.zeros(2)
     shutter = float(random.uniform(0.1, 0.5)) if random.random() < 0.12 else 0.0
@@ -72,9 +86,11 @@ def scene(seed: int, number: int, size: int, textures: NDArray[np.uint8]) -> Sce
     return Scene(pictures=worn, time=time, motion=_motion(layers, size, time).numpy().astype(np.float16))
 
 
-def pool(seed: int, numbers: Sequence[int], size: int, textures: Sequence[Picture], workers: int = 1) -> list[Scene]:
+def pool(
+    seed: int, numbers: Sequence[int], size: int, textures: Sequence[Picture], *, pace: Pace, workers: int = 1
+) -> list[Scene]:
     """Draw scenes of a seed, in order, on this many processes."""
-    draw = partial(_drawn, seed, size)
+    draw = partial(_drawn, seed, size, pace)
     stack = np.stack(textures)
     if workers <= 1:
         _share(stack)
@@ -93,8 +109,8 @@ def _share(textures: NDArray[np.uint8]) -> None:
     _shared["textures"] = textures
 
 
-def _drawn(seed: int, size: int, number: int) -> Scene:
-    return scene(seed, number, size, _shared["textures"])
+def _drawn(seed: int, size: int, pace: Pace, number: int) -> Scene:
+    return scene(seed, number, size, _shared["textures"], pace)
 
 
 # ---------------------------------------------------------------------------------------------------------- motion
@@ -112,12 +128,12 @@ class _Motion:
     """Natural logarithm of last size over first."""
 
     @staticmethod
-    def random(random: Random, size: int, share: float) -> "_Motion":
+    def random(random: Random, size: int, share: float, pace: Pace) -> "_Motion":
         """Draw a motion; ``share`` scales it."""
-        speed = 0.0 if random.random() < 0.15 else min(random.exponential(0.05), _FARTHEST) * size * share
+        speed = 0.0 if random.random() < pace.still else min(random.exponential(pace.speed), _FARTHEST) * size * share
         way = random.uniform(0, 2 * math.pi)
-        turn = random.normal(0, 0.06) * share if random.random() < 0.5 else 0.0
-        growth = random.normal(0, 0.06) * share if random.random() < 0.5 else 0.0
+        turn = random.normal(0, 0.06) * share if random.random() < pace.oddity else 0.0
+        growth = random.normal(0, 0.06) * share if random.random() < pace.oddity else 0.0
         return _Motion(shift=(speed * math.cos(way), speed * math.sin(way)), turn=turn, growth=growth)
 
     def beside(self, other: "_Motion") -> "_Motion":
@@ -147,11 +163,14 @@ class _Layer:
     origin to MASK_SIZE around it."""
 
     @staticmethod
-    def random(random: Random, size: int, textures: NDArray[np.uint8], camera: _Motion, *, back: bool) -> "_Layer":
+    def random(
+        random: Random, size: int, textures: NDArray[np.uint8], camera: _Motion, pace: Pace, *, back: bool
+    ) -> "_Layer":
+        """Draw a layer that moves in its own way beside the camera."""
         side = textures.shape[1]
-        own = _Motion.random(random, size, 0.4 if back else 1.0)
+        own = _Motion.random(random, size, 0.4 if back else 1.0, pace)
         bend = None
-        if random.random() < 0.4:
+        if random.random() < 0.8 * pace.oddity:
             bend = torch.from_numpy(random.normal(0, random.exponential(2.0), (2, 5, 5)).astype(np.float32))
         middle = size / 2
         return _Layer(

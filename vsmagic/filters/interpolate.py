@@ -1,0 +1,195 @@
+"""Add frames in between: any rate to any other, or slow motion, each frame at its exact time."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import vapoursynth as vs
+
+from vsmagic import clips
+from vsmagic.backends import select
+from vsmagic.backends.between import MotionPlan, between
+from vsmagic.clips import Colour
+from vsmagic.errors import OptionError
+from vsmagic.filters import blocks, changes, pattern, repeats
+from vsmagic.filters.pattern import Pattern
+from vsmagic.filters.retime import Timing, retimed
+from vsmagic.filters.routes import Enlarged, Rgb
+from vsmagic.filters.sizes import Placement
+from vsmagic.keyframes import Rect
+from vsmagic.models import motion, motions
+from vsmagic.models.motion import FlowScale
+from vsmagic.tempo import Number, tempo
+
+log = logging.getLogger(__name__)
+
+SceneChanges = Literal["repeat", "blend", "ignore"]
+SCENE_CHANGES = ("repeat", "blend", "ignore")
+Duplicates = Literal["keep", "retime", "drop"]
+DUPLICATES = ("keep", "retime", "drop")
+
+
+def interpolate(
+    clip: vs.VideoNode,
+    *,
+    fps: Number | None = None,
+    multiplier: Number | None = None,
+    slowdown: Number = 1,
+    model: str = "auto",
+    flow_scale: FlowScale = "auto",
+    scene_changes: SceneChanges = "repeat",
+    threshold: float | None = None,
+    duplicates: Duplicates = "keep",
+    backend: str = "auto",
+    precision: str = "auto",
+    streams: int | None = None,
+    device: int = 0,
+    strict: bool = False,
+) -> vs.VideoNode:
+    """Make a clip of a constant rate, with frames in between where the source has none.
+
+    Output frame k lies at exactly k / fps; where that is a source frame's own time, it is that frame, untouched. The
+    duration stays to within half an output frame (``slowdown`` times as long). A source of variable rate is taken at
+    its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format and range.
+
+    Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SceneChangeNext``; writes the first four
+    where they were absent, ``_SceneChangeNext`` and ``_SceneChangePrev`` unless they are there or ignored, and
+    durations. Other properties are those of the source frame at or before.
+
+    Args:
+        clip: the clip. Of variable rate: from ``vsmagic.source``, or its durations are read first.
+        fps: frames a second of the result; ``"59.94"`` means 60000/1001.
+        multiplier: result's rate over the source's, at least 1: 2, ``"5/2"``.
+        slowdown: how many times longer it lasts, at least 1; alone it keeps the rate.
+        model: ``auto`` (a RIFE where one is installed, else the model that comes with vsmagic), a model's name, or
+            ``mvtools`` (block motion, very fast on processors, less exact).
+        flow_scale: at which fraction of the size motion is looked for, by RIFE: 0.25 to 4, or ``auto`` by height.
+        scene_changes: between two frames with a cut between them: ``repeat`` the nearer one, ``blend`` them, or
+            ``ignore`` cuts. Marks that the clip brings along (``_SceneChangeNext``) are believed.
+        threshold: how different frames with a cut between them are; see ``docs/filters.md``.
+        duplicates: what becomes of frames that repeat the one before: ``keep`` them, ``retime`` (motion goes evenly
+            over the whole run), or ``drop`` them first.
+        backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ov, ort, torch.
+        precision: arithmetic inside the network: ``auto``, f32, f16 or bf16.
+        streams: frames worked on at the same time; None takes what suits the machine and VSMAGIC_MEMORY.
+        device: number of the GPU.
+        strict: raise instead of warning where something asked for can only be done otherwise.
+
+    Raises:
+        FormatError: the clip's format varies or is not supported, or a frame has no duration.
+        OptionError: an argument is not acceptable.
+        ModelError: the model is unknown or not on this machine.
+        BackendError: the backend cannot run on this machine.
+    """
+    clips.check(clip, name="interpolate")
+    _check(scene_changes, SCENE_CHANGES, "scene_changes")
+    _check(duplicates, DUPLICATES, "duplicates")
+    select.check_names(backend, precision)
+    if duplicates == "retime" and model == motion.MVTOOLS:
+        raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
+    if duplicates == "drop":
+        clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
+    source, colour = clips.tagged(clip)
+    times = clips.times(clip)
+    pace = tempo(times, fps=fps, multiplier=multiplier, slowdown=slowdown)
+    rate = Fraction(clip.fps)
+    found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
+    wanted = _Wanted(model=model, flow_scale=flow_scale, backend=backend, precision=precision, streams=streams,
+                     device=device, strict=strict)  # fmt: skip
+    maker = None if model == motion.MVTOOLS else _Network(source=source, colour=colour, plan=_plan(source, wanted))
+    marked = source
+    if scene_changes != "ignore":
+        marked = changes.marked(source) if threshold is None else changes.marked(source, threshold=threshold)
+    at_cut = _mixed if scene_changes == "blend" else _nearer
+    if duplicates == "retime" and maker:
+        timing = Timing(pattern=found, tempo=pace, times=times)
+        result = retimed(marked, maker.pictures, timing, maker.compute, at_cut)
+    else:
+        made = maker.make(found) if maker else blocks.maker(source)(found)
+        result = _chosen(marked, found, made, at_cut if scene_changes != "ignore" else None)
+    log.info("%d frames at %s become %d at %s fps", clip.num_frames, _words(rate), pace.count, _words(pace.rate))
+    return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What makes the frames, as the user names it."""
+
+    model: str
+    flow_scale: FlowScale
+    backend: str
+    precision: str
+    streams: int | None
+    device: int
+    strict: bool
+
+
+def _plan(source: vs.VideoNode, wanted: _Wanted) -> MotionPlan:
+    found = motions.resolve(wanted.model, flow_scale=wanted.flow_scale, height=min(source.width, source.height))
+    plugin = select.choose(wanted.backend, found.path)
+    precision = select.choose_precision(wanted.precision, found.spec.precisions, plugin, strict=wanted.strict)
+    log.info("%s on %s in %s", found.name, plugin.name, precision)
+    return MotionPlan(model=found, backend=plugin, precision=precision, streams=wanted.streams, device=wanted.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    """A network, and the source as it takes it."""
+
+    source: vs.VideoNode
+    colour: Colour
+    plan: MotionPlan
+
+    @property
+    def pictures(self) -> vs.VideoNode:
+        return Rgb(self.colour).to_model(self.source)
+
+    def make(self, found: Pattern) -> vs.VideoNode:
+        """Return all frames of a pattern, in the source's format."""
+        pictures = self.pictures
+        times = found.times(pictures.width, pictures.height)
+        return self.compute(found.left(pictures), found.right(pictures), times)
+
+    def compute(self, first: vs.VideoNode, second: vs.VideoNode, time: vs.VideoNode) -> vs.VideoNode:
+        made = between(first, second, time, self.plan)
+        width, height = self.source.width, self.source.height
+        whole = Rect(x=0, y=0, width=width, height=height)
+        everywhere = Placement(source=whole, left=0, top=0, width=width, height=height)
+        return Rgb(self.colour).finish(self.source, Enlarged(clip=made, scale=1), everywhere, (width, height))
+
+
+def _chosen(
+    source: vs.VideoNode,
+    found: Pattern,
+    made: vs.VideoNode,
+    at_cut: Callable[[vs.VideoNode, vs.VideoNode, Fraction], vs.VideoNode] | None,
+) -> vs.VideoNode:
+    """Return source frames where output frames coincide with them, and what is made elsewhere but not over cuts."""
+    exact = found.left(source)
+    if at_cut is None:
+        return found.exact_or(exact, made)
+    later = found.right(source)
+
+    def choose(n: int, f: vs.VideoFrame) -> vs.VideoNode:
+        return at_cut(exact, later, found.part(n)) if f.props["_SceneChangeNext"] else made
+
+    return found.exact_or(exact, exact.std.FrameEval(choose, prop_src=exact, clip_src=[made, exact, later]))
+
+
+def _nearer(before: vs.VideoNode, after: vs.VideoNode, part: Fraction) -> vs.VideoNode:
+    return before if part < Fraction(1, 2) else after
+
+
+def _mixed(before: vs.VideoNode, after: vs.VideoNode, part: Fraction) -> vs.VideoNode:
+    return before.std.Merge(after, weight=float(part))
+
+
+def _check(value: object, known: tuple[str, ...], name: str) -> None:
+    if value not in known:
+        raise OptionError(f"interpolate: {name} is {value!r}; expected {', '.join(known)}.")
+
+
+def _words(rate: Fraction) -> str:
+    return f"{float(rate):.6g}" if rate else "variable"
