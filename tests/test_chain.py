@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import vapoursynth as vs
 
 import vsmagic
 from vsmagic import ChainError, OptionError, VsmagicError, chain
-from vsmagic.chain import Chain, DezoomStep, TrimStep, UpscaleStep
+from vsmagic.chain import Chain, DezoomStep, InterpolateStep, TrimStep, UpscaleStep
+from vsmagic.filters.order import Footage, Work
 
 KEYS = [{"time": 0, "x": 0, "y": 0, "width": 32, "height": 24}, {"time": 1, "x": 8, "y": 8, "width": 32, "height": 24}]
 CHAINS = [
@@ -17,6 +19,7 @@ CHAINS = [
     Chain((TrimStep(start=0.1, end=0.5),)),
     Chain((DezoomStep(keyframes=KEYS, easing="smooth", size=(64, 48), fit="cover"), UpscaleStep(size="128x96"))),
     Chain((UpscaleStep(scale=1.5, tile=(64, 32), precision="f32", streams=2, strict=True), TrimStep(end=1.0))),
+    Chain((InterpolateStep(fps="60000/1001", flow_scale=0.5), InterpolateStep(multiplier="5/2", slowdown=4))),
     Chain((DezoomStep(keyframes="/a/zoom.json"), UpscaleStep(target="auto", model="/b/model.onnx", backend="ort"))),
 ]
 
@@ -56,7 +59,7 @@ def test_absolute_paths_and_names_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[{"filter": "sharpen"}]', "step 0: .*sharpen.*The filters are dezoom, upscale and trim"),
+        ('[{"filter": "sharpen"}]', "step 0: .*sharpen.*The filters are dezoom, interpolate, trim and upscale"),
         ('[{"filter": "trim"}, {"filter": "upscale", "scael": 2}]', "step 1: .*scael"),
         ('[{"scale": 2}]', "step 0: .*filter"),
         ('[{"filter": "upscale", "scale": "2"}]', r"step 0: .*\$.scale"),
@@ -136,6 +139,73 @@ def test_flags_become_steps_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_flags_that_nothing_uses_are_refused() -> None:
     with pytest.raises(OptionError, match="without keyframes"):
         chain.from_flags(easing="smooth")
+    for flag in ({"flow_model": "mvtools"}, {"duplicates": "drop"}, {"order": "upscale-first"}, {"flow_scale": 0.5}):
+        with pytest.raises(OptionError, match=f"{next(iter(flag))} is given without fps"):
+            chain.from_flags(scale=2, **flag)
+
+
+@pytest.mark.parametrize("pace", [{"fps": "60"}, {"multiplier": "5/2"}, {"slowdown": "4"}])
+def test_a_pace_alone_only_interpolates(pace: dict[str, str]) -> None:
+    alone = Chain((InterpolateStep(**pace),))
+    assert chain.from_flags(**pace) == alone
+    assert chain.from_flags(**pace, scale=1) == alone
+    assert [type(step) for step in chain.from_flags(**pace, target="auto").steps] == [InterpolateStep, UpscaleStep]
+    assert [type(step) for step in chain.from_flags(**pace, model="magic-x2").steps] == [InterpolateStep, UpscaleStep]
+
+
+def test_the_order_is_what_is_asked_for_and_cuts_come_first() -> None:
+    pace: dict[str, object] = {"fps": "60", "scale": 2, "start": 1.0}
+    kinds = {order: [type(step) for step in chain.from_flags(**pace, order=order).steps] for order in chain.ORDERS}
+    assert kinds["interpolate-first"] == [TrimStep, InterpolateStep, UpscaleStep]
+    assert kinds["upscale-first"] == [TrimStep, UpscaleStep, InterpolateStep]
+    made = chain.from_flags(**pace)
+    assert [type(step) for step in chain.ordered(made, "upscale-first").steps] == kinds["upscale-first"]
+    assert chain.ordered(chain.ordered(made, "upscale-first"), "interpolate-first") == made
+    with pytest.raises(OptionError, match="order is 'backwards'"):
+        chain.from_flags(**pace, order="backwards")
+
+
+def test_a_crop_stays_before_its_upscaler() -> None:
+    made = chain.from_flags(keyframes="zoom.json", fps="60")
+    assert [type(step) for step in made.steps] == [DezoomStep, UpscaleStep, InterpolateStep]
+    assert chain.pair(made) is None
+    with pytest.raises(OptionError, match="beside keyframes"):
+        chain.from_flags(keyframes="zoom.json", fps="60", order="interpolate-first")
+
+
+def test_the_cheaper_order_comes_first() -> None:
+    def work(upscale: float, interpolate: float) -> Work:
+        return Work(source=Fraction(24), output=Fraction(60), made=Fraction(48), pixels=100, enlarged=400,
+                    upscale=upscale, interpolate=interpolate)  # fmt: skip
+
+    # 48 x 100 x f + 60 x 100 x u against 24 x 100 x u + 48 x 400 x f: equal where u = 4 f
+    assert work(1000, 240).cheaper == "upscale-first"
+    assert work(1000, 260).cheaper == "interpolate-first"
+    assert work(1000, 250).cost("upscale-first") == work(1000, 250).cost("interpolate-first") == 7_200_000
+
+
+def test_the_estimate_counts_convolutions() -> None:
+    footage = Footage(width=64, height=48, pixel_aspect=Fraction(1), rate=Fraction(24))
+    steps = Chain((InterpolateStep(fps=60, model="mvtools"), UpscaleStep(scale=2)))
+    found = chain.estimate(steps, footage)
+    assert found is not None
+    assert (found.source, found.output, found.made) == (24, 60, 48)  # of five frames one coincides
+    assert (found.pixels, found.enlarged) == (64 * 48, 128 * 96)
+    assert found.upscale == pytest.approx(2 * _weights_a_pixel("magic-x2"), rel=1e-6)
+    slow = chain.estimate(Chain((InterpolateStep(slowdown=4, model="mvtools"), UpscaleStep(scale=1))), footage)
+    assert slow is not None
+    assert (slow.source, slow.output, slow.made, slow.upscale) == (6, 24, 18, 0)
+
+
+def _weights_a_pixel(name: str) -> float:
+    """Multiplications per input pixel: all layers of this network work at half size."""
+    import onnx
+
+    from vsmagic.models import registry
+
+    graph = onnx.load(registry.resolve(name).path).graph
+    sizes = {weight.name: math.prod(weight.dims) for weight in graph.initializer}
+    return sum(sizes[node.input[1]] for node in graph.node if node.op_type == "Conv") / 4
 
 
 @pytest.mark.parametrize("other", [{"size": "64x48"}, {"target": "auto"}])
@@ -170,7 +240,10 @@ def test_the_steps_have_the_filters_options() -> None:
     """A filter's new option that its step lacks could not be reached from a chain."""
     import inspect
 
-    for step, function in ((DezoomStep, vsmagic.dezoom), (UpscaleStep, vsmagic.upscale), (TrimStep, vsmagic.trim)):
+    for step, function in (
+        (DezoomStep, vsmagic.dezoom), (InterpolateStep, vsmagic.interpolate), (UpscaleStep, vsmagic.upscale),
+        (TrimStep, vsmagic.trim),
+    ):  # fmt: skip
         options = dict(inspect.signature(function).parameters)
         options.pop("clip")
         assert set(step.__struct_fields__) == set(options)

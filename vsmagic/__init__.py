@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from vsmagic.errors import SourceError as SourceError
     from vsmagic.errors import VsmagicError as VsmagicError
     from vsmagic.filters.dezoom import dezoom as dezoom
+    from vsmagic.filters.flow_view import flow_view as flow_view
+    from vsmagic.filters.interpolate import interpolate as interpolate
+    from vsmagic.filters.pair import interpolate_pair as interpolate_pair
     from vsmagic.filters.trim import trim as trim
     from vsmagic.filters.upscale import upscale as upscale
     from vsmagic.keyframes import Keyframe as Keyframe
@@ -45,6 +48,9 @@ _HOMES = {
         "OutputError", "SetupError", "SourceError", "VsmagicError",
     ),
     "filters.dezoom": ("dezoom",),
+    "filters.flow_view": ("flow_view",),
+    "filters.interpolate": ("interpolate",),
+    "filters.pair": ("interpolate_pair",),
     "filters.trim": ("trim",),
     "filters.upscale": ("upscale",),
     "keyframes": ("Keyframe", "KeyframeTrack", "Rect"),
@@ -55,7 +61,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "Keyframe", "KeyframeError", "KeyframeTrack",
     "ModelError", "OptionError", "OutputError", "Rect", "SetupError", "SourceError", "VsmagicError", "dezoom",
-    "source", "trim", "upscale",
+    "flow_view", "interpolate", "interpolate_pair", "source", "trim", "upscale",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import VapourSynth.
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
@@ -17,8 +17,18 @@ from vsmagic.errors import ChainError, OptionError
 if TYPE_CHECKING:
     import vapoursynth as vs
 
+    from vsmagic.filters.order import Footage, Work
+    from vsmagic.models.motion import FlowScale
+
 Size = tuple[int, int] | str
-_MODEL_FILES = (".onnx", ".pth", ".safetensors")  # what follows the point of a name such as x4v3@0.5 is no suffix
+Rate = int | float | str
+ORDERS = ("interpolate-first", "upscale-first")
+_MODEL_FILES = (
+    ".onnx",
+    ".pkl",
+    ".pth",
+    ".safetensors",
+)  # what follows the point of a name such as x4v3@0.5 is no suffix
 
 
 class DezoomStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
@@ -49,6 +59,25 @@ class UpscaleStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     strict: bool = False
 
 
+class InterpolateStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+                      tag_field="filter", tag="interpolate"):  # fmt: skip
+    """Options of :func:`vsmagic.interpolate`; exact rates and factors are text, such as "60000/1001" and "5/2"."""
+
+    fps: Rate | None = None
+    multiplier: Rate | None = None
+    slowdown: Rate = 1
+    model: str = "auto"
+    flow_scale: float | str = "auto"
+    scene_changes: Literal["repeat", "blend", "ignore"] = "repeat"
+    threshold: float | None = None
+    duplicates: Literal["keep", "retime", "drop"] = "keep"
+    backend: str = "auto"
+    precision: str = "auto"
+    streams: int | None = None
+    device: int = 0
+    strict: bool = False
+
+
 class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
                tag_field="filter", tag="trim"):  # fmt: skip
     """Options of :func:`vsmagic.trim`, in seconds."""
@@ -57,7 +86,7 @@ class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     end: float | None = None
 
 
-Step = DezoomStep | UpscaleStep | TrimStep
+Step = DezoomStep | InterpolateStep | UpscaleStep | TrimStep
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -123,7 +152,7 @@ def _step(entry: object, where: str) -> Step:
     try:
         step: Step = msgspec.convert(entry, Step)
     except msgspec.ValidationError as error:
-        raise ChainError(f"{where}: {error}. The filters are dezoom, upscale and trim.") from error
+        raise ChainError(f"{where}: {error}. The filters are dezoom, interpolate, trim and upscale.") from error
     return step
 
 
@@ -132,7 +161,7 @@ def _located(step: Step, folder: Path) -> Step:
     match step:
         case DezoomStep(keyframes=str(name)):
             return msgspec.structs.replace(step, keyframes=str((folder / name).resolve()))
-        case UpscaleStep(model=name) if Path(name).suffix.lower() in _MODEL_FILES:
+        case UpscaleStep(model=name) | InterpolateStep(model=name) if Path(name).suffix.lower() in _MODEL_FILES:
             return msgspec.structs.replace(step, model=str((folder / name).resolve()))
         case _:
             return step
@@ -151,20 +180,35 @@ def from_flags(
     backend: str | None = None,
     precision: str | None = None,
     tile: str | None = None,
+    fps: Rate | None = None,
+    multiplier: Rate | None = None,
+    slowdown: Rate | None = None,
+    flow_model: str | None = None,
+    flow_scale: float | str | None = None,
+    scene_changes: str | None = None,
+    duplicates: str | None = None,
+    order: str | None = None,
     start: float | None = None,
     end: float | None = None,
     strict: bool = False,
 ) -> Chain:
     """Build a chain from command-line flags; None means not given.
 
-    Keyframe times count from the start of the file, so cutting comes after the crop; and before the upscaler, which
-    measures itself on long clips only. A scale of 1 with no other option of the upscaler gives no step: nothing is
-    changed.
+    Times count from the start of the file: so keyframes come first, and cutting before the upscaler, which measures
+    itself on long clips only, and before slow motion. Frames are added before the picture is enlarged, unless
+    ``order`` is ``upscale-first`` or there are keyframes, which the upscaler must follow.
+
+    A rate, a factor or a slowdown with nothing that names a size, a crop or a model of the upscaler leaves the size
+    as it is; so does a scale of 1.
 
     Raises:
         ChainError: a value is not acceptable.
         OptionError: a flag is given that no step can use.
     """
+    motion = {"fps": fps, "multiplier": multiplier, "slowdown": slowdown, "model": flow_model,
+              "flow_scale": flow_scale, "scene_changes": scene_changes, "duplicates": duplicates}  # fmt: skip
+    pace = any(value is not None for value in (fps, multiplier, slowdown))
+    _check_motion(motion, order, pace=pace, keyframes=keyframes is not None)
     steps: list[dict[str, object]] = []
     if keyframes is not None:
         steps.append({"filter": "dezoom", "keyframes": keyframes, "easing": easing, "fit": fit})
@@ -172,13 +216,88 @@ def from_flags(
         raise OptionError(f"easing is {easing!r} without keyframes; give keyframes too, or leave it out.")
     if start is not None or end is not None:
         steps.append({"filter": "trim", "start": start, "end": end})
-    options: dict[str, object] = {"size": size, "target": target, "fit": fit, "model": model, "denoise": denoise,
-                                  "backend": backend, "precision": precision, "tile": tile}  # fmt: skip
+    how: dict[str, object] = {"backend": backend, "precision": precision}
+    own: dict[str, object] = {"size": size, "target": target, "fit": fit, "model": model, "denoise": denoise,
+                              "tile": tile}  # fmt: skip
+    last: list[dict[str, object]] = []
+    if pace:
+        last.append({"filter": "interpolate", **motion, **how, "strict": strict or None})
     # Even where nothing is to be enlarged, the step says whether the options are acceptable.
-    if scale != 1 or keyframes is not None or any(value not in (None, "auto") for value in options.values()) or target:
-        steps.append({"filter": "upscale", "scale": scale, **options, "strict": strict or None})
+    used = own if pace else own | how
+    unsized = scale == 1 or (pace and scale is None)
+    if not unsized or keyframes is not None or any(value not in (None, "auto") for value in used.values()) or target:
+        last.append({"filter": "upscale", "scale": scale, **own, **how, "strict": strict or None})
+    steps += last[::-1] if order == "upscale-first" or keyframes is not None else last
     given = [{name: value for name, value in step.items() if value is not None} for step in steps]
     return _convert(given, Path.cwd(), "options")
+
+
+def _check_motion(motion: dict[str, Any], order: str | None, *, pace: bool, keyframes: bool) -> None:
+    """Refuse options of the interpolation where there is none."""
+    if order not in (None, *ORDERS):
+        raise OptionError(f"order is {order!r}; expected {' or '.join(ORDERS)}.")
+    idle = [name for name, value in motion.items() if value is not None] + ["order"] * (order is not None)
+    if idle and not pace:
+        name = "flow_model" if idle[0] == "model" else idle[0]
+        raise OptionError(f"{name} is given without fps, multiplier or slowdown; give one of them, or leave it out.")
+    if keyframes and order == "interpolate-first":
+        raise OptionError(
+            "order is interpolate-first beside keyframes; a moving crop is enlarged from the source's own frames, "
+            "so leave order out, or give upscale-first."
+        )
+
+
+def pair(chain: Chain) -> tuple[InterpolateStep, UpscaleStep] | None:
+    """Return the two steps whose order is free: next to each other, and no crop before them; else None."""
+    kinds = [type(step) for step in chain.steps]
+    if kinds.count(InterpolateStep) != 1 or kinds.count(UpscaleStep) != 1 or DezoomStep in kinds:
+        return None
+    if abs(kinds.index(InterpolateStep) - kinds.index(UpscaleStep)) != 1:
+        return None
+    interpolate = next(step for step in chain.steps if isinstance(step, InterpolateStep))
+    return interpolate, next(step for step in chain.steps if isinstance(step, UpscaleStep))
+
+
+def estimate(chain: Chain, footage: "Footage") -> "Work | None":
+    """Return what both orders of the two steps of :func:`pair` would cost; None without a pair, or where it is unknown.
+
+    Raises:
+        OptionError: an option of the two is not acceptable.
+        ModelError: a model is unknown or not on this machine.
+    """
+    from vsmagic.filters import order
+    from vsmagic.filters.sizes import parse_target
+
+    found = pair(chain)
+    if found is None:
+        return None
+    interpolate, upscale = found
+    strength = "" if upscale.denoise is None else f"@{upscale.denoise!r}"
+    return order.work(
+        footage,
+        parse_target(upscale.scale, upscale.size, upscale.target),
+        upscaler=upscale.model + strength,
+        flow_model=interpolate.model,
+        flow_scale=cast("FlowScale", interpolate.flow_scale),
+        fps=interpolate.fps,
+        multiplier=interpolate.multiplier,
+        slowdown=interpolate.slowdown,
+    )
+
+
+def ordered(chain: Chain, order: str) -> Chain:
+    """Return a chain with the two steps of :func:`pair` in that order.
+
+    Args:
+        chain: has such a pair.
+        order: one of :data:`ORDERS`.
+    """
+    kinds = [type(step) for step in chain.steps]
+    first = min(kinds.index(InterpolateStep), kinds.index(UpscaleStep))
+    wanted = sorted(chain.steps[first : first + 2], key=lambda step: isinstance(step, UpscaleStep))
+    if order == "upscale-first":
+        wanted.reverse()
+    return Chain((*chain.steps[:first], *wanted, *chain.steps[first + 2 :]))
 
 
 def to_json(chain: Chain) -> str:
@@ -193,11 +312,13 @@ def apply(chain: Chain, clip: "vs.VideoNode") -> "vs.VideoNode":
         VsmagicError: whatever the filters raise.
     """
     from vsmagic.filters.dezoom import dezoom
+    from vsmagic.filters.interpolate import interpolate
     from vsmagic.filters.trim import trim
     from vsmagic.filters.upscale import upscale
 
     filters: dict[type[Step], Callable[..., vs.VideoNode]] = {
         DezoomStep: dezoom,
+        InterpolateStep: interpolate,
         UpscaleStep: upscale,
         TrimStep: trim,
     }

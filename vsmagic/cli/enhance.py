@@ -3,18 +3,25 @@
 import logging
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vsmagic.cli.main import log_to_stderr
 from vsmagic.errors import OptionError
 
+if TYPE_CHECKING:
+    from vsmagic.chain import Chain
+    from vsmagic.filters.order import Order, Work
+    from vsmagic.media import VideoTrack
+
 _DAMAGED = 9
 _CHAIN_FLAGS = (
     "keyframes", "easing", "fit", "scale", "size", "target", "model", "denoise", "backend", "precision", "tile",
+    "fps", "multiplier", "slowdown", "flow_model", "flow_scale", "scene_changes", "duplicates", "order",
     "start", "end", "strict",
 )  # fmt: skip
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
@@ -50,6 +57,14 @@ class _Number(click.ParamType[float]):
         return number
 
 
+class Scale(_Number):
+    """A number, or auto."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or the word."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
@@ -65,7 +80,9 @@ class _Number(click.ParamType[float]):
 )
 @click.option("--size", metavar="WxH", help="Output size in pixels.")
 @click.option(
-    "--target", type=click.Choice(["auto"]), help="Fit 3840x2160 or 1080x1920 (default without size or scale)."
+    "--target",
+    type=click.Choice(["auto"]),
+    help="Fit 3840x2160 or 1080x1920 (default without size or scale, unless only frames are added).",
 )
 @click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
 @click.option("--denoise", type=_Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
@@ -74,6 +91,33 @@ class _Number(click.ParamType[float]):
 )
 @click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
 @click.option("--tile", metavar="WxH|auto", help="Largest piece the model sees at once.")
+@click.option("--fps", metavar="N", help="Frames a second: 60, 59.94, 60000/1001. Adds frames in between.")
+@click.option("--multiplier", metavar="N", help="Frames a second over the source's: 2, 5/2.")
+@click.option("--slowdown", metavar="N", help="Slow motion: how many times longer it lasts.")
+@click.option(
+    "--audio",
+    type=click.Choice(["stretch", "keep", "drop"]),
+    default="stretch",
+    show_default=True,
+    help="Sound of slow motion: stretched at its pitch, at its own speed, or left out.",
+)
+@click.option("--flow-model", metavar="NAME", help="Model that adds frames: auto, mvtools, or a RIFE's name.")
+@click.option("--flow-scale", type=Scale(), metavar="N|auto", help="Size at which RIFE looks for motion, 0.25 to 4.")
+@click.option(
+    "--scene-changes",
+    type=click.Choice(["repeat", "blend", "ignore"]),
+    help="Between two scenes: repeat the nearer frame (default), blend, or add frames as everywhere.",
+)
+@click.option(
+    "--duplicates",
+    type=click.Choice(["keep", "retime", "drop"]),
+    help="Frames that repeat the one before: keep them (default), spread motion over them, or drop them.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["interpolate-first", "upscale-first"]),
+    help="What comes first (default: what costs less; see --dry-run).",
+)
 @click.option("--start", type=_Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
 @click.option("--end", type=_Time(), help="Moment before which it ends.")
 @click.option(
@@ -96,20 +140,27 @@ def enhance(
 ) -> None:
     """Make a better video OUT of IN.
 
+    With --fps, --multiplier or --slowdown alone the size stays; add --target auto, --scale or --size to enlarge too.
     Sound, subtitles, chapters, attachments and tags are copied, colour tags and frame times kept. OUT's extension
     chooses the container: .mp4, .m4v, .mov, .mkv or .webm. It appears only when it is complete and checked.
     OUT may be the null device, to measure speed.
     """
     log_to_stderr(debug=debug or bool(ctx.obj), level=logging.WARNING if quiet else logging.INFO)
+    from vsmagic import chain as chains
     from vsmagic.encode.job import Job, prepare
     from vsmagic.encode.stopping import Stopped
 
     chain = _chain(flags)
-    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite")
-    prepared = prepare(Job(source=source, output=output, chain=chain, **{name: flags[name] for name in names}))
+    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite", "audio")
+    text = chains.to_json(chain)
+    prepared = prepare(Job(source=source, output=output, chain=text, **{name: flags[name] for name in names}))
+    work = _work(chain, prepared.video)
+    if work is not None and flags["chain_file"] is None and flags["order"] is None:
+        chain = chains.ordered(chain, work.cheaper)
+        prepared = replace(prepared, job=replace(prepared.job, chain=chains.to_json(chain)))
     try:
         if dry_run:
-            _print_plan(prepared)
+            _print_plan(prepared, _told(chain, work))
         else:
             _run(ctx, prepared, quiet=quiet)
     except Stopped as stopped:
@@ -117,7 +168,7 @@ def enhance(
         ctx.exit(stopped.exit_code)
 
 
-def _chain(flags: dict[str, Any]) -> str:
+def _chain(flags: dict[str, Any]) -> "Chain":
     from vsmagic import chain as chains
 
     given = {name: flags[name] for name in _CHAIN_FLAGS if flags[name] is not None and flags[name] is not False}
@@ -126,10 +177,31 @@ def _chain(flags: dict[str, Any]) -> str:
             raise OptionError(
                 f"--chain and --{next(iter(given))} exclude each other; put the step into the chain's file."
             )
-        return chains.to_json(chains.load(flags["chain_file"]))
-    if not given.keys() & {"scale", "size", "target"}:
-        given["target"] = "auto"
-    return chains.to_json(chains.from_flags(**given))
+        return chains.load(flags["chain_file"])
+    return chains.from_flags(**given)
+
+
+def _work(chain: "Chain", video: "VideoTrack") -> "Work | None":
+    """Return what both orders of upscaling and adding frames cost; None where there is nothing to order."""
+    from vsmagic.chain import estimate, pair
+    from vsmagic.filters.order import Footage
+
+    rate = video.average_rate or video.guessed_rate
+    if pair(chain) is None or rate is None:
+        return None
+    return estimate(chain, Footage(width=video.width, height=video.height, pixel_aspect=video.pixel_aspect, rate=rate))
+
+
+def _told(chain: "Chain", work: "Work | None") -> str | None:
+    """Say which order a chain has and why; None where there is nothing to order."""
+    from vsmagic.chain import InterpolateStep, UpscaleStep, pair
+    from vsmagic.filters.order import WORDS, told
+
+    if pair(chain) is None:
+        return None
+    first = next(step for step in chain.steps if isinstance(step, InterpolateStep | UpscaleStep))
+    order: Order = "interpolate-first" if isinstance(first, InterpolateStep) else "upscale-first"
+    return f"{WORDS[order]}; what the orders cost cannot be estimated here" if work is None else told(work, order)
 
 
 def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
@@ -150,9 +222,12 @@ def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
         ctx.exit(_DAMAGED)
 
 
-def _print_plan(prepared: Any) -> None:
+def _print_plan(prepared: Any, order: str | None) -> None:
     from vsmagic.encode.job import shell_commands
 
     graph, encoder = shell_commands(prepared)
     # The whole of it can be given to a shell.
-    click.echo(f"# chain: {prepared.job.chain}\n{graph} |\n{encoder}")
+    click.echo(f"# chain: {prepared.job.chain}")
+    if order is not None:
+        click.echo(f"# order: {order}")
+    click.echo(f"{graph} |\n{encoder}")

@@ -13,6 +13,7 @@ from vsmagic.errors import VsmagicError
 # Name to the sentence --help shows. The modules behind them are imported only when they are run.
 _COMMANDS = {
     "enhance": "Make a better video: undo digital zoom, upscale, keep everything else.",
+    "between": "Make the pictures between two pictures.",
     "info": "Tell everything that decides how a file is handled.",
     "models": "List models, fetch them, add your own.",
     "doctor": "Tell what of this installation works, what is missing, and what mends it.",

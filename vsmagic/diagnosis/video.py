@@ -99,7 +99,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     partial(_plugin, "bs", "vapoursynth-bestsource", "BestSource, opens videos", required=True),
     _ffms2,
     partial(_plugin, "vszip", "vapoursynth-vszip", "measures pictures"),
-    partial(_plugin, "mv", "vapoursynth-mvtools", "MVTools, motion vectors"),
+    partial(_plugin, "mv", "'vsmagic[mvtools]'", "MVTools, frames in between by block motion"),
     *(partial(_backend, name, required=True) for name in _REQUIRED_BACKENDS),
     *(partial(_backend, name, required=False) for name in ("ncnn", *_ON_NVIDIA, "torch", "vsgan")),
 )

@@ -54,6 +54,13 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of the source before any trimming."""
     source_duration: tuple[int, int]
     """Seconds, as a fraction, of the whole source."""
+    slowdown: tuple[int, int] = (1, 1)
+    """How many times longer everything lasts than in the source, as a fraction."""
+
+    @property
+    def stretch(self) -> Fraction:
+        """How many times longer everything lasts than in the source."""
+        return Fraction(*self.slowdown)
 
     @property
     def exact_rate(self) -> Fraction | None:

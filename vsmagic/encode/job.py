@@ -15,7 +15,7 @@ from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, qua
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, video_options
 from vsmagic.encode.ffmpeg import Ffmpeg, find_ffmpeg
-from vsmagic.encode.mux import Original, Span
+from vsmagic.encode.mux import SOUNDS, Original, Sound, Span
 from vsmagic.encode.stopping import stoppable
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
 from vsmagic.errors import OptionError, OutputError
@@ -44,6 +44,8 @@ class Job:
     """Path of the ffmpeg to run; None: VSMAGIC_FFMPEG, else the one from PyPI."""
     overwrite: bool = False
     """Replace an output that exists."""
+    audio: Sound = "stretch"
+    """What becomes of the sound in slow motion; ``drop`` leaves it out anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +86,20 @@ class Prepared:
         """
         if self.container is None:
             raise OptionError("the null device holds nothing.")
+        slowdown = description.stretch
         length = ended if ended is not None or description.whole else Fraction(*description.duration)
+        sound = self.job.audio
         return Original(
             media=self.media,
             track=self.video,
-            carried=mux.plan(self.media, self.video, self.container),
-            span=Span(lead=first_time(self.media, self.video), begin=Fraction(*description.begin), length=length),
+            carried=mux.plan(self.media, self.video, self.container, sound=sound, slowed=slowdown != 1),
+            span=Span(
+                lead=first_time(self.media, self.video),
+                begin=Fraction(*description.begin),
+                length=None if length is None else length / slowdown,
+                slowdown=slowdown,
+            ),
+            sound=sound,
         )
 
 
@@ -102,6 +112,8 @@ def prepare(job: Job) -> Prepared:
         OutputError: the output is there already, or its folder is not.
         SetupError: vspipe, ffmpeg or an encoder is missing.
     """
+    if job.audio not in SOUNDS:
+        raise OptionError(f"audio is {job.audio!r}; expected {', '.join(SOUNDS)}.")
     null = os.path.realpath(job.output) == os.path.realpath(os.devnull)
     container = None if null else container_of(job.output)
     media = probe(job.source)
@@ -173,4 +185,5 @@ def shell_commands(prepared: Prepared) -> tuple[str, str]:
         *("-f", prepared.container.muxer, f"file:{prepared.job.output}"),
     ]
     mux.tell(original.carried)
+    mux.tell_of_sound(original)
     return graph, shlex.join(encoder)

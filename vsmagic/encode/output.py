@@ -106,7 +106,9 @@ def _convert(clip: vs.VideoNode, subsampling: str, bits: int) -> vs.VideoNode:
     return clip.resize.Spline36(**options)
 
 
-def describe(clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole: bool) -> Description:
+def describe(
+    clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole: bool, slowdown: Fraction = Fraction(1)
+) -> Description:
     """Tell everything about a clip that the encoder must know; renders its first frame.
 
     Args:
@@ -114,6 +116,7 @@ def describe(clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole
         source: the clip as the file gave it.
         begin: seconds from the source's first frame to the clip's first.
         whole: nothing of the source was cut away.
+        slowdown: how many times longer the clip lasts than what it was made of.
     """
     props = dict(clip.get_frame(0).props)
     aspect = (_int(props, "_SARNum") or 0, _int(props, "_SARDen") or 0)
@@ -140,6 +143,7 @@ def describe(clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole
         whole=whole,
         source_frames=source.num_frames,
         source_duration=times(source)[source.num_frames].as_integer_ratio(),
+        slowdown=slowdown.as_integer_ratio(),
     )
 
 

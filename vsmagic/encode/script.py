@@ -11,11 +11,18 @@ keyframes        JSON file for dezoom
 easing, fit      how dezoom moves between keyframes, and what it does when the aspect changes
 scale            factor, 1 for none
 size             WIDTHxHEIGHT
-target           auto
+target           auto (default, unless frames are added)
 model, denoise,  of the upscaler
 backend,
 precision, tile
-start, end       seconds; the end is exclusive
+fps, multiplier  frames a second of the output (60, 59.94, 60000/1001), or how many times the source's (5/2)
+slowdown         how many times longer it lasts
+flow_model,      of the interpolation
+flow_scale,
+scene_changes,
+duplicates
+order            interpolate-first (default) or upscale-first
+start, end       seconds of the source; the end is exclusive
 strict           1: an error instead of any fallback
 codec            convert only to formats this codec takes (default: to those YUV4MPEG2 takes)
 describe         file that receives a JSON description of the output; errors are written there too
@@ -35,17 +42,21 @@ from typing import Any
 import vapoursynth as vs
 
 from vsmagic import chain as chains
-from vsmagic.chain import Chain, TrimStep
+from vsmagic.chain import Chain, InterpolateStep, TrimStep
 from vsmagic.clips import times
 from vsmagic.encode import logs, output
 from vsmagic.encode.codecs import CODECS
 from vsmagic.encode.description import Refusal
 from vsmagic.errors import OptionError, VsmagicError
 from vsmagic.source import source
+from vsmagic.tempo import at_least_one
 
-_TEXTS = ("keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile")
+_TEXTS = (
+    "keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile",
+    "fps", "multiplier", "slowdown", "flow_model", "scene_changes", "duplicates", "order",
+)  # fmt: skip
 _NUMBERS = ("scale", "denoise", "start", "end")
-_FLAGS = (*_TEXTS, *_NUMBERS, "strict")
+_FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 _CACHE_MIB = 512
@@ -103,23 +114,32 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
         loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
-    clip, begin = _apply(chain, original)
+    clip, begin, slowdown = _apply(chain, original)
     clip = output.fit(clip, _formats(arguments))
     if "describe" in arguments:
         whole = not any(isinstance(step, TrimStep) for step in chain.steps)
-        output.write(Path(arguments["describe"]), output.describe(clip, original, begin=begin, whole=whole))
+        described = output.describe(clip, original, begin=begin, whole=whole, slowdown=slowdown)
+        output.write(Path(arguments["describe"]), described)
     return clip
 
 
-def _apply(chain: Chain, clip: vs.VideoNode) -> tuple[vs.VideoNode, Fraction]:
-    """Apply the steps; return the clip, and the seconds cut away before its first frame."""
-    begin = Fraction(0)
+def _apply(chain: Chain, clip: vs.VideoNode) -> tuple[vs.VideoNode, Fraction, Fraction]:
+    """Apply the steps.
+
+    Returns:
+        The clip, the seconds of the source that are cut away before its first frame, and how many times longer it
+        lasts than the part of the source that it shows.
+    """
+    begin, slowdown = Fraction(0), Fraction(1)
     for step in chain.steps:
         if isinstance(step, TrimStep):
             starts = times(clip)
-            begin += starts[bisect.bisect_left(starts, Fraction(repr(step.start)), 0, clip.num_frames)]
+            cut = starts[bisect.bisect_left(starts, Fraction(repr(step.start)), 0, clip.num_frames)]
+            begin += cut / slowdown
         clip = chains.apply(Chain((step,)), clip)
-    return clip, begin
+        if isinstance(step, InterpolateStep):  # applied, so what it was given is acceptable
+            slowdown *= at_least_one(step.slowdown, "slowdown")
+    return clip, begin, slowdown
 
 
 def _formats(arguments: Mapping[str, str]) -> output.Formats:
@@ -149,8 +169,9 @@ def _from_flags(flags: Mapping[str, str]) -> Chain:
         raise OptionError(f"encode.vpy: strict is {strict!r}; expected 1 or 0.")
     given: dict[str, Any] = {name: flags[name] for name in _TEXTS if name in flags}
     given |= {name: _number(name, flags[name]) for name in _NUMBERS if name in flags}
-    if not given.keys() & {"scale", "size", "target"}:
-        given["target"] = "auto"
+    if "flow_scale" in flags:
+        text = flags["flow_scale"]
+        given["flow_scale"] = text if text == "auto" else _number("flow_scale", text)
     return chains.from_flags(**given, strict=_YES_NO[strict])
 
 

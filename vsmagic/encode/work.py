@@ -115,6 +115,7 @@ def _finish(prepared: Prepared, description: Description, frames: Timeline, orig
     muxed = _mux(prepared, picture, frames, original, finished)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
     mux.tell(muxed.carried)
+    mux.tell_of_sound(muxed)
     return finished
 
 
