@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from vsmagic.errors import ModelError
-from vsmagic.models import catalogue, inspect, registry, store
+from vsmagic.models import catalogue, inspect, motion, registry, store
 from vsmagic.models.catalogue import ENTRIES, Entry, File
 from vsmagic.models.spec import load_spec
 from vsmagic.settings import settings
@@ -45,7 +45,7 @@ def test_an_entry_is_well_formed(entry: Entry) -> None:
     assert entry.name == entry.name.lower()
     assert Path(entry.name).suffix not in registry.SUFFIXES
     assert (entry.file is None) != (entry.embedded is None)
-    assert (entry.kind == "interpolate") == (entry.family == "RIFE")
+    assert (entry.kind == "interpolate") == (entry.family == "RIFE" or entry.name == "magic-flow")
     assert (entry.scale > 1) == (entry.kind == "upscale")
     assert entry.commercial is ("-NC-" not in entry.licence)
     assert entry.description.endswith(".")
@@ -93,6 +93,11 @@ def test_a_partner_is_alike(entry: Entry) -> None:
 @every_entry
 def test_what_an_entry_says_is_true_of_its_network(entry: Entry, data: Path) -> None:
     """Of the networks that are at hand: embedded ones, and official ONNX files in the shared data."""
+    if entry.embedded and entry.kind == "interpolate":
+        facts = motion.embedded(entry.embedded)
+        assert (entry.licence, entry.multiple) == (facts.spec.licence, facts.spec.multiple)
+        assert hashlib.sha256(facts.path.read_bytes()).hexdigest() == facts.spec.sha256
+        return
     if entry.embedded:
         spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json")
         assert entry.licence == spec.licence
@@ -111,12 +116,15 @@ def test_what_an_entry_says_is_true_of_its_network(entry: Entry, data: Path) -> 
 
 @every_entry
 def test_without_its_file_a_model_says_what_to_do(entry: Entry) -> None:
-    if entry.embedded:
+    if entry.embedded and entry.kind == "upscale":
         assert registry.resolve(entry.name).scale == entry.scale
         return
     with pytest.raises(ModelError) as caught:
         registry.resolve(entry.name)
     message = str(caught.value)
+    if entry.embedded:
+        assert "makes frames in between" in message
+        return
     if entry.kind == "interpolate":
         assert "frames in between" in message
     elif entry.sha256:

@@ -116,6 +116,18 @@ ENTRIES: tuple[Entry, ...] = (
         passes=2,
     ),
     Entry(
+        name="magic-flow",
+        family="magic",
+        kind="interpolate",
+        multiple=16,
+        halo=None,
+        precisions=("f32", "f16"),
+        licence="MIT",
+        page="docs/training.md",
+        description="Frames in between; small and quick, trained on generated scenes; comes with vsmagic.",
+        embedded="magic-flow",
+    ),
+    Entry(
         name="realesrgan-x4plus",
         family="Real-ESRGAN",
         scale=4,

@@ -3,7 +3,7 @@
 import msgspec
 
 from vsmagic.errors import ModelError
-from vsmagic.models import catalogue, registry, store
+from vsmagic.models import catalogue, motion, registry, store
 from vsmagic.models.catalogue import Entry
 from vsmagic.models.rife.added import PRECISIONS, load
 from vsmagic.models.rife.architecture import of_version
@@ -50,6 +50,9 @@ def _of_embedded(entry: Entry) -> Entry:
     """Let the spec beside an embedded network have the last word on it."""
     if not entry.embedded:
         return entry
+    if entry.kind == "interpolate":
+        facts = motion.embedded(entry.embedded).spec
+        return msgspec.structs.replace(entry, multiple=facts.multiple, precisions=facts.precisions)
     spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json")
     return msgspec.structs.replace(entry, multiple=spec.multiple, halo=spec.halo, precisions=spec.precisions)
 

@@ -20,7 +20,7 @@ EMBEDDED = Path(__file__).with_name("embedded")
 SUFFIXES = (".onnx", ".pth", ".pkl", ".safetensors")
 """Files that can be models."""
 
-ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded)
+ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded and entry.kind == "upscale")
 """The models that come with the package."""
 
 _PREPARATION = 4
