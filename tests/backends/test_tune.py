@@ -306,8 +306,9 @@ def test_a_measurement_on_the_real_plugin_compares_all_that_is_open() -> None:
 def test_a_network_too_slow_to_be_compared_keeps_the_usual() -> None:
     plan = plan_of("ov")
     record = tune.measure(key_of(plan), plan, (640, 480), seconds=5, clock=Clock(1.0))
-    assert (record.precision, record.streams, record.taken) == ("f32", None, ())
-    assert devices.PROCESSOR.streams() == 1 or "there was no time for" in record.reason
+    alone = devices.PROCESSOR.streams() == 1  # one core has no other number to compare
+    assert (record.precision, record.streams, record.taken) == ("f32", 1 if alone else None, ())
+    assert alone or "there was no time for" in record.reason
 
 
 def test_the_noise_is_noise() -> None:
