@@ -40,7 +40,7 @@ def _pytorch(device: int) -> str:
 def _pytorch_streams() -> int:
     from vsmagic.backends import torch
 
-    return _GPU_STREAMS if torch.kind() == "cuda" else cpu.count()
+    return _GPU_STREAMS if torch.kind() == "cuda" else 1  # a single frame keeps every core busy
 
 
 PROCESSOR = Kind(words="processors", name=_processor, streams=cpu.count)

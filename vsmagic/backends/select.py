@@ -14,7 +14,7 @@ from vsmagic.backends.torch import TORCH
 from vsmagic.backends.trt import TRT, TRT_RTX
 from vsmagic.backends.vsgan import VSGAN
 from vsmagic.errors import BackendError, OptionError
-from vsmagic.models.spec import Precision, form_of, preferred
+from vsmagic.models.spec import INT8, Precision, form_of, preferred
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +80,10 @@ def choose(name: str, network: Path | None = None) -> Backend:
         )
     operator = refused(backend, network) if network else None
     if operator:
+        instead = "the model it was made of" if operator in INT8 else "a network in float32 with fixed padding"
         raise BackendError(
             f"backend {name} cannot run {network}: it lacks the operator {operator} ({operators.why(operator)}). Use "
-            "backend=auto, or a network in float32 with fixed padding."
+            f"backend=auto, or {instead}."
         )
     return backend
 
