@@ -53,3 +53,15 @@ def test_importing_is_light(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_script_that_enlarges_waits_for_no_more_than_it_needs() -> None:
+    """A player runs the script again at every seek: what each import costs is paid there."""
+    code = (
+        "import sys, vapoursynth\nbefore = set(sys.modules)\nimport vsmagic\nvsmagic.upscale\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    dear = (*HEAVY, "importlib.metadata", "platformdirs", "tomllib", "vsmagic.engine", "vsmagic.training")
+    assert not [name for name in loaded if name.startswith(dear)]
