@@ -22,6 +22,8 @@ _LEFT = {vs.CHROMA_LEFT, vs.CHROMA_TOP_LEFT, vs.CHROMA_BOTTOM_LEFT}
 _TOP = {vs.CHROMA_TOP_LEFT, vs.CHROMA_TOP}
 _BOTTOM = {vs.CHROMA_BOTTOM_LEFT, vs.CHROMA_BOTTOM}
 
+_MOST_READ = 10_000_000  # frames: two days at 60 a second
+
 # Start time of every frame and the end of the last, for clips whose timing is known without decoding.
 _timelines: "weakref.WeakKeyDictionary[vs.VideoNode, tuple[Fraction, ...]]" = weakref.WeakKeyDictionary()
 
@@ -182,11 +184,17 @@ def times(clip: vs.VideoNode) -> Sequence[Fraction]:
     for its durations; that is logged.
 
     Raises:
-        FormatError: a frame of a clip with variable rate carries no ``_DurationNum``/``_DurationDen``.
+        FormatError: a frame of a clip with variable rate carries no ``_DurationNum``/``_DurationDen``, or the clip has
+            no end that could be reached.
     """
     known = known_times(clip)
     if known is not None:
         return known
+    if clip.num_frames > _MOST_READ:
+        raise FormatError(
+            f"the clip has a variable rate and claims {clip.num_frames} frames, as a player's clip does; "
+            "their times cannot be known ahead. Give the clip a rate with std.AssumeFPS."
+        )
     log.info("variable frame rate: reading the durations of %d frames", clip.num_frames)
     durations = [_duration(frame, n) for n, frame in enumerate(clip.frames(close=True))]
     remember_times(clip, list(accumulate(durations, initial=Fraction(0))))

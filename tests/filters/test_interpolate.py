@@ -264,6 +264,24 @@ def test_a_clip_without_durations_or_with_changing_sizes_is_refused():
         interpolate(timeless, fps=50)
 
 
+def test_a_clip_without_an_end_is_refused_and_not_read(monkeypatch):
+    """mpv's clips claim 134,217,727 frames at a rate of 0."""
+    one, other = numbered(1), numbered(1, Fraction(30))
+    endless = core.std.Splice([one, other]).std.Loop()
+    assert not endless.fps
+    assert endless.num_frames > 10**8
+    with pytest.raises(FormatError, match=r"claims \d+ frames.*std\.AssumeFPS"):
+        interpolate(endless, multiplier=2)
+    rated = endless.std.AssumeFPS(fpsnum=24)
+    players = rated[:134_217_727]
+    result = interpolate(players, multiplier=2, model="mvtools", scene_changes="ignore")
+    assert (result.fps, result.num_frames) == (48, 268_435_454)
+    with pytest.raises(OptionError, match="a clip has at most"):
+        interpolate(rated, multiplier=2)
+    with pytest.raises(OptionError, match="more than mvtools can count"):
+        interpolate(players, multiplier=15.9, model="mvtools")
+
+
 def test_known_times_spare_the_reading(monkeypatch):
     clip = uneven(numbered(3), [Fraction(1, 10), Fraction(1, 30), Fraction(1, 20)])
     clips.remember_times(clip, [Fraction(0), Fraction(1, 10), Fraction(2, 15), Fraction(11, 60)])

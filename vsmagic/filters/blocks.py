@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import vapoursynth as vs
 
-from vsmagic.errors import BackendError
+from vsmagic.errors import BackendError, OptionError
+from vsmagic.filters import pattern
 from vsmagic.filters.pattern import Pattern, picked
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,11 @@ def maker(source: vs.VideoNode) -> Callable[[Pattern], vs.VideoNode]:
         steps = math.lcm(*(part.denominator for part in found.parts))
         if steps > _FINEST:
             steps = _STEPS
+        if work.num_frames * steps > pattern.MOST_FRAMES:
+            raise OptionError(
+                f"interpolate: {work.num_frames} frames in steps of 1/{steps} are more than mvtools can count; give a "
+                "rate that is a small multiple of the clip's, or take another model."
+            )
         # As many frames between two as the pattern has steps; only those that are picked are ever made.
         once_a_second = work.std.AssumeFPS(fpsnum=1, fpsden=1)
         dense = once_a_second.mv.FlowFPS(levels, *vectors, num=steps, den=1, mask=2)

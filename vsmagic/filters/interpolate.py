@@ -94,6 +94,8 @@ def interpolate(
     source, colour = clips.tagged(clip)
     times = clips.times(clip)
     pace = tempo(times, fps=fps, multiplier=multiplier, slowdown=slowdown)
+    if pace.count > pattern.MOST_FRAMES:
+        raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
     rate = Fraction(clip.fps)
     found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
     wanted = _Wanted(model=model, flow_scale=flow_scale, backend=backend, precision=precision, streams=streams,

@@ -13,6 +13,9 @@ import vapoursynth as vs
 
 from vsmagic.tempo import Tempo, place
 
+MOST_FRAMES = 2**31 - 1
+"""Frames that a clip can have."""
+
 _LONGEST_CYCLE = 4096
 _MOST_LEVELS = 1024
 
