@@ -62,7 +62,7 @@ def measured(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Key]:
     """The keys that were measured; a measurement always finds one stream best."""
     keys = []
 
-    def measure(key: Key, plan: Plan, size: tuple[int, int], *, seconds: float) -> Record:
+    def measure(key: Key, plan: Plan, size: tuple[int, int], **how: object) -> Record:
         keys.append(key)
         return record_of(key)
 
@@ -181,6 +181,21 @@ def test_what_cannot_be_kept_is_not_measured(
     assert tuned.settled(plan, SIZE, frames=200, precision_open=True) == plan
     assert measured == []
     assert "so the usual is taken" in caplog.text
+
+
+def test_nothing_is_announced_of_a_model_that_is_refused(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Vsgan's refusal of an ONNX came after the words that it was being measured."""
+    (tmp_path / "none.onnx").write_text("no network")
+    plan = plan_of()
+    refused = replace(plan, model=replace(plan.model, path=tmp_path / "none.onnx"))
+    with caplog.at_level("INFO"):
+        assert tuned.settled(refused, SIZE, frames=200, precision_open=True) == refused
+        assert "measuring" not in caplog.text
+        monkeypatch.setattr(tune, "SECONDS", 0.1)
+        assert tune.first_use(key_of(), plan, SIZE)
+    assert "measuring how magic-x2 runs best here" in caplog.text
 
 
 @pytest.mark.parametrize("streams", [1, 2, 4, 8])

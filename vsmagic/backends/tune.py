@@ -73,8 +73,10 @@ def first_use(key: Key, plan: Plan, size: tuple[int, int]) -> Record | None:
         with exclusive(tuned.lock_file(key), waiting=_tell_waiting):
             found = tuned.load(key)
             if found is None:
-                log.info("measuring how %s runs best here, once; this takes about %.0f s", plan.model.name, SECONDS)
-                found = measure(key, plan, size, seconds=SECONDS)
+                told = partial(
+                    log.info, "measuring how %s runs best here, once; this takes about %.0f s", plan.model.name, SECONDS
+                )
+                found = measure(key, plan, size, seconds=SECONDS, ready=told)
                 tuned.store(found)
                 log.info("%s", summary(found))
             return found
@@ -85,7 +87,10 @@ def first_use(key: Key, plan: Plan, size: tuple[int, int]) -> Record | None:
     return None
 
 
-def measure(key: Key, plan: Plan, size: tuple[int, int], *, seconds: float, clock: Clock = time.perf_counter) -> Record:
+def measure(
+    key: Key, plan: Plan, size: tuple[int, int], *, seconds: float, clock: Clock = time.perf_counter,
+    ready: Callable[[], None] | None = None,
+) -> Record:  # fmt: skip
     """Measure how a model runs best on frames of a size; nothing is kept.
 
     Args:
@@ -94,6 +99,7 @@ def measure(key: Key, plan: Plan, size: tuple[int, int], *, seconds: float, cloc
         size: (width, height) of the frames.
         seconds: what it may take. A turn that has begun is ended: one frame of a slow network may take longer.
         clock: tells the time in seconds.
+        ready: called once the model has run, so that nothing is announced of one that is refused.
 
     Raises:
         VsmagicError, vs.Error: the model does not run in the usual way.
@@ -103,7 +109,7 @@ def measure(key: Key, plan: Plan, size: tuple[int, int], *, seconds: float, cloc
     usual = Way(precision=plan.precision, streams=usual_streams, size=size)
     # A slow network is first met on a small frame. Engines are built for one size, and GPUs are fast.
     part = usual if _compiled(plan) else replace(usual, size=(min(size[0], _PART), min(size[1], _PART)))
-    pace = track.pace(part)
+    pace = track.pace(part, ready)
     if _compiled(plan):  # its engine may have been built, which will be needed anyway
         track = _Track(plan, clock, seconds)
     quick = pace * size[0] * size[1] <= _TURN_SECONDS
@@ -148,9 +154,11 @@ class _Track:
         """Return the seconds that are left."""
         return self._end - self._clock()
 
-    def pace(self, way: Way) -> float:
-        """Return the seconds that a pixel takes, from the second frame on."""
+    def pace(self, way: Way, ready: Callable[[], None] | None = None) -> float:
+        """Return the seconds that a pixel takes, from the second frame on; ``ready`` is called after the first."""
         runner = self._runner(way)
+        if ready:
+            ready()
         seconds = min(self._turn(runner, 1) for _ in range(_LEAST_TURNS))
         return seconds / (way.size[0] * way.size[1])
 
