@@ -128,6 +128,17 @@ def test_weights_that_are_none(suffix: str, content: bytes, tmp_path: Path) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kept", [100, 100_000, 2_504_000])
+def test_weights_that_break_off_are_told_without_pytorchs_advice(kept: int, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("spandrel")
+    path = tmp_path / "cut.pth"
+    path.write_bytes((data / "weights/realesr-animevideov3.pth").read_bytes()[:kept])
+    with pytest.raises(ModelError) as caught:
+        registry.resolve(str(path))
+    told = f"model {path}: not a complete file of weights: it breaks off after {kept:,} bytes. Fetch it again."
+    assert str(caught.value) == told
+
+
 def test_a_renamed_file_is_no_onnx(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "animevideo.onnx"
     path.write_bytes((data / "weights/realesr-animevideov3.pth").read_bytes())

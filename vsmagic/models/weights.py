@@ -3,11 +3,13 @@
 Nothing in a file is executed: pickles are read with ``weights_only``, and what is kept is tensors in safetensors form.
 """
 
+import io
 import logging
 import math
 import pickle
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +44,7 @@ def read(path: Path) -> "Weights":
             f"model {path}: reading {path.suffix} files needs PyTorch and Spandrel ({error.name} is missing); "
             "install them with: pip install 'vsmagic[convert]'"
         ) from error
-    inspect.read(path)
+    _check_whole(inspect.read(path), path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of storage classes that old files name
@@ -61,6 +63,14 @@ def read(path: Path) -> "Weights":
     except Exception as error:  # torch and safetensors raise many kinds; all of them mean the same to the user
         raise ModelError(f"model {path}: not a complete file of weights ({reason(error)}). Fetch it again.") from error
     return {str(key): value for key, value in weights.items() if isinstance(value, torch.Tensor)}
+
+
+def _check_whole(content: bytes, path: Path) -> None:
+    """Refuse a zip archive, as PyTorch writes them, that lacks its end: PyTorch's own words for it fill a paragraph."""
+    if content.startswith(b"PK") and not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ModelError(
+            f"model {path}: not a complete file of weights: it breaks off after {len(content):,} bytes. Fetch it again."
+        )
 
 
 def recognised(weights: "Weights", path: Path) -> "Descriptor":
