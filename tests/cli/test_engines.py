@@ -34,6 +34,13 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(gpu, "facts", none)
 
 
+def test_where_there_are_none_it_is_said(run):
+    for command in ("list", "verify"):
+        told = run("engines", command)
+        assert (told.code, told.err) == (0, "")
+        assert told.out == f"No engines in {Store().folder}.\n"
+
+
 @needs_builder
 def test_from_nothing_to_nothing(run):
     assert "No engines in" in run("engines", "list").out

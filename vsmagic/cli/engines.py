@@ -244,14 +244,18 @@ def verify(ctx: click.Context, *, keys: tuple[str, ...], remove: bool) -> None:
 
     store = _store()
     bad = 0
-    for engine in [_one(store, key) for key in keys] or store.all():
+    found = [_one(store, key) for key in keys] or store.all()
+    incomplete = [] if keys else store.incomplete()
+    if not found and not incomplete:
+        click.echo(f"No engines in {store.folder}.")
+    for engine in found:
         trouble = damage(engine)
         click.echo(f"{engine.digest[:_SHORT]}  {engine.record.name}  {trouble or 'ok'}")
         if trouble:
             bad += 1
             if remove:
                 store.remove(engine)
-    for digest, files in itertools.groupby([] if keys else store.incomplete(), lambda path: path.stem):
+    for digest, files in itertools.groupby(incomplete, lambda path: path.stem):
         click.echo(f"{digest[:_SHORT]}  incomplete")
         bad += 1
         for path in files if remove else ():
