@@ -34,6 +34,16 @@ def test_plain_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert lines[-1].startswith("vsmagic: frame 100 of 100 (100%)")
 
 
+def test_the_end_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By vspipe, and again once both programs have ended: the last line stood there twice."""
+    plain = Plain()
+    for total in (30, 20):
+        plain.total(total)
+        for done in (total - 1, total, total, total + 1):
+            plain.frames(done)
+    assert re.findall(r"frame (\d+) of (\d+)", capsys.readouterr().err) == [("30", "30"), ("20", "20")]
+
+
 def test_frames_before_the_total_is_known_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     Plain().frames(3)
     assert capsys.readouterr().err == ""

@@ -44,6 +44,7 @@ class Plain:
 
     def __init__(self) -> None:
         self._total = 0
+        self._ended = False
         self._started = self._last = time.monotonic()
 
     def stage(self, words: str) -> None:
@@ -56,15 +57,17 @@ class Plain:
     def total(self, frames: int) -> None:
         """Begin the frames."""
         self._total = frames
+        self._ended = False
         self._started = self._last = time.monotonic()
 
     def frames(self, done: int) -> None:
-        """Tell now and then, and at the end."""
+        """Tell now and then, and once at the end, of which vspipe and the pipeline both tell."""
         now = time.monotonic()
         early = now - self._last < _PLAIN_SECONDS and done < self._total
-        if early or not self._total:  # vspipe may count before its description has been read
+        if early or self._ended or not self._total:  # vspipe may count before its description has been read
             return
         self._last = now
+        self._ended = done >= self._total
         print(f"vsmagic: {_words(done, self._total, now - self._started)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
