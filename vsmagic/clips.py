@@ -7,11 +7,11 @@ rounded, never dithered, so that equal input gives equal output.
 import logging
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from typing import overload
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.errors import FormatError
@@ -50,8 +50,7 @@ def check(clip: vs.VideoNode, *, name: str) -> vs.VideoFormat:
     return clip.format
 
 
-@dataclass(frozen=True, kw_only=True)
-class Colour:
+class Colour(msgspec.Struct, frozen=True, kw_only=True):
     """How a clip's numbers stand for colours, as VapourSynth's frame properties name it."""
 
     matrix: int

@@ -10,10 +10,11 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
+
+import msgspec
 
 from vsmagic.errors import KeyframeError
 
@@ -25,8 +26,7 @@ _FIELDS = {"time", "frame", "easing", *_NUMBERS}
 _LARGEST = 2**31  # of any number here: far more than a picture or a film has, far less than arithmetic can lose
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rect:
+class Rect(msgspec.Struct, frozen=True, kw_only=True):
     """A rectangle in source pixels; (x, y) is its upper left corner, and pixel n covers n to n + 1."""
 
     x: float
@@ -50,8 +50,7 @@ class Rect:
         return Rect(x=max(min(x, width - w), 0.0), y=max(min(y, height - h), 0.0), width=w, height=h)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Keyframe:
+class Keyframe(msgspec.Struct, frozen=True, kw_only=True):
     """One key: a rectangle at a moment, which is given in seconds or as a frame number."""
 
     time: Fraction | None = None
@@ -64,8 +63,7 @@ class Keyframe:
     """How the rectangle moves from this key to the next; None takes the track's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeyframeTrack:
+class KeyframeTrack(msgspec.Struct, frozen=True, kw_only=True):
     """Keys in order, all in seconds or all in frames, and the easing between them.
 
     Before the first and after the last key, that key holds.

@@ -15,14 +15,14 @@ An empty variable counts as absent.
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from vsmagic.errors import OptionError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Paths and limits of this user and machine."""
 
     cache: Path

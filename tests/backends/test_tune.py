@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import vapoursynth as vs
+from msgspec.structs import replace
 
 import frames as fr
 import vsmagic

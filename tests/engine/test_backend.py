@@ -7,6 +7,7 @@ import subprocess
 import time
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 import vapoursynth as vs
 
@@ -80,7 +81,7 @@ def test_the_first_use_builds_and_the_second_finds(plugin, request_, clip, rtx, 
     stat = engine.path.stat()
     engine.path.write_bytes(b"x" * stat.st_size)
     os.utime(engine.path, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-    again = dataclasses.replace(request_, network=request_.network.with_name("gone.onnx"), streams=3, device=0)
+    again = msgspec.structs.replace(request_, network=request_.network.with_name("gone.onnx"), streams=3, device=0)
     began = time.perf_counter()
     base.run([clip], trt.TRT_RTX, again)
     assert time.perf_counter() - began < 0.15

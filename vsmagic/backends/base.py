@@ -1,12 +1,12 @@
 """The contract between filters and what runs a network, and the one place where a plugin is called."""
 
 import logging
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.errors import BackendError, ModelError, reason
@@ -28,8 +28,7 @@ _LIBRARIES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One network on one device: what a backend is given."""
 
     network: Path
@@ -50,8 +49,11 @@ class Request:
     """What is added to the network's output afterwards, which the authors' own file adds itself."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backend(ABC):
+class _Contract(msgspec.StructMeta, ABCMeta):
+    """Of a class whose fields are facts and whose methods others fill in."""
+
+
+class Backend(msgspec.Struct, metaclass=_Contract, frozen=True, kw_only=True):
     """What runs networks on clips, as plain facts and one method."""
 
     name: str
@@ -60,11 +62,11 @@ class Backend(ABC):
     """What to give to ``pip install``."""
     computes: Callable[[], tuple[Precision, ...]]
     """Precisions it can compute in on this machine."""
-    streams: Callable[[], int] = field(default=lambda: 1)
+    streams: Callable[[], int] = msgspec.field(default=lambda: 1)
     """How many streams use this machine best."""
-    trouble: Callable[[], str | None] = field(default=lambda: None)
+    trouble: Callable[[], str | None] = msgspec.field(default=lambda: None)
     """Why the backend cannot run on this machine although it is installed, with the remedy; None if it can."""
-    memory: Callable[[int], int] = field(default=lambda device: settings().memory)  # noqa: ARG005
+    memory: Callable[[int], int] = msgspec.field(default=lambda device: settings().memory)  # noqa: ARG005
     """Bytes that the streams on a device, given by its number, may take together."""
     excludes: frozenset[str] = frozenset()
     """ONNX operators the backend must not be given."""
@@ -93,8 +95,7 @@ class Backend(ABC):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plugin(Backend):
+class Plugin(Backend, frozen=True, kw_only=True):
     """A native plugin: a namespace, and functions that translate a request into its arguments."""
 
     namespace: str

@@ -1,7 +1,8 @@
 """What each backend runs on: in words, by what the device is known again, and how many streams may suit it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from vsmagic.backends import cpu, ncnn
 from vsmagic.backends.base import Backend
@@ -9,8 +10,7 @@ from vsmagic.backends.base import Backend
 _GPU_STREAMS = 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of device."""
 
     words: str

@@ -2,9 +2,9 @@
 
 import functools
 import logging
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic import clips
@@ -19,8 +19,7 @@ log = logging.getLogger(__name__)
 _fitting = functools.lru_cache(tiles.fitting)  # takes 10 ms on large frames, and is asked more than once
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is to be run: everything but the clip."""
 
     model: Model

@@ -5,9 +5,10 @@ import functools
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from vsmagic.backends.base import Plugin, Request
 from vsmagic.backends.operators import because
@@ -23,8 +24,7 @@ _PROPERTIES_BYTES = 2048  # VkPhysicalDeviceProperties takes 824
 _NODES = ("dri/renderD*", "nvidia[0-9]*", "dxg", "mali*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Device:
+class _Device(msgspec.Struct, frozen=True, kw_only=True):
     """What Vulkan tells of a device."""
 
     type: int

@@ -6,15 +6,14 @@ pixels that are a halo or more away from a cut, so each of them is what the whol
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.errors import OptionError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, kw_only=True):
     """One tile along one axis, in input pixels."""
 
     start: int

@@ -3,9 +3,9 @@
 import functools
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.backends import cpu
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _LANES_ON_A_GPU = 3  # one uploads, one computes, one downloads
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a network is to run, and on what."""
 
     shape: tuple[int, int, int]
@@ -35,8 +34,7 @@ class Place:
     layout: "torch.memory_format"
 
 
-@dataclass(frozen=True, kw_only=True)
-class InPython(Backend):
+class InPython(Backend, frozen=True, kw_only=True):
     """A Python library that runs networks on tensors."""
 
     library: str

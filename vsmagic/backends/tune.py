@@ -14,11 +14,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+import msgspec
 import vapoursynth as vs
+from msgspec.structs import replace
 
 from vsmagic.backends import devices, infer, tuned
 from vsmagic.backends.base import Plugin
@@ -50,8 +51,7 @@ _LENGTH = 1_000_000
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Way:
+class Way(msgspec.Struct, frozen=True, kw_only=True):
     """One way to run the model, which can be compared with another."""
 
     precision: Precision

@@ -6,10 +6,10 @@ What is measured is told in :mod:`vsmagic.backends.tune`, which only a first use
 import hashlib
 import logging
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from vsmagic.backends import devices
 from vsmagic.backends.infer import Plan

@@ -4,9 +4,9 @@ A route takes a clip to what the model eats, at the same size, and makes the out
 the clip's own format and range, with one resampling.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic import clips
@@ -16,8 +16,7 @@ from vsmagic.filters.sizes import Placement
 from vsmagic.keyframes import Rect
 
 
-@dataclass(frozen=True, kw_only=True)
-class Enlarged:
+class Enlarged(msgspec.Struct, frozen=True, kw_only=True):
     """What a model made of a window of the source."""
 
     clip: vs.VideoNode
@@ -55,8 +54,7 @@ class Route(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Luma:
+class Luma(msgspec.Struct, frozen=True):
     """Luma by the model, chroma straight from the source by the resizer. For GRAY and YUV."""
 
     colour: Colour
@@ -107,8 +105,7 @@ class Luma:
         return bordered(box, own, (size[0] // step[0], size[1] // step[1]), [middle])
 
 
-@dataclass(frozen=True)
-class Rgb:
+class Rgb(msgspec.Struct, frozen=True):
     """All of the picture through the model as RGB. For YUV, GRAY and RGB."""
 
     colour: Colour

@@ -2,8 +2,9 @@
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+import msgspec
 
 from vsmagic.errors import FormatError, OptionError
 from vsmagic.keyframes import Rect
@@ -15,8 +16,7 @@ _LANDSCAPE, _PORTRAIT = (3840, 2160), (1080, 1920)
 _LANDSCAPE_ASPECTS, _PORTRAIT_ASPECTS = (1.7, 1.8), (0.55, 0.6)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """How large the result shall be; exactly one of the three."""
 
     scale: float | None = None
@@ -123,8 +123,7 @@ def fitted(size: tuple[int, int], step: tuple[int, int], *, name: str) -> tuple[
     return size
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """One resampling: a rectangle of the source, and the box of the output it fills. The rest stays black."""
 
     source: Rect

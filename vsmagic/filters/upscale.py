@@ -2,11 +2,12 @@
 
 import logging
 import math
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+import msgspec
 import vapoursynth as vs
+from msgspec.structs import replace
 
 from vsmagic import clips
 from vsmagic.backends import select, tuned
@@ -34,8 +35,7 @@ from vsmagic.models import catalogue, registry
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
+class _Job(msgspec.Struct, frozen=True, kw_only=True):
     """One enlargement, worked out."""
 
     source: vs.VideoNode

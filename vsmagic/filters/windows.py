@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from vsmagic.keyframes import Rect
 
@@ -14,8 +15,7 @@ _HALO_LIMIT = 32  # what lies further away hardly counts, and a deep network's h
 _KERNEL = 4  # the final resampling looks this far
 
 
-@dataclass(frozen=True, kw_only=True)
-class Windows:
+class Windows(msgspec.Struct, frozen=True, kw_only=True):
     """The sizes, and which of them covers a rectangle where."""
 
     frame: tuple[int, int]

@@ -3,9 +3,9 @@
 import logging
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.filters.sizes import Fit
@@ -14,8 +14,7 @@ from vsmagic.keyframes import KeyframeTrack, Rect
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Zoom:
+class Zoom(msgspec.Struct, frozen=True, kw_only=True):
     """Which rectangle of which clip each frame shows."""
 
     clip: vs.VideoNode

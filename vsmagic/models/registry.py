@@ -4,10 +4,10 @@ import difflib
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
@@ -27,8 +27,7 @@ _PREPARATION = 4
 """Goes up when what is made of a file changes, so that nothing made earlier is taken for it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(msgspec.Struct, frozen=True, kw_only=True):
     """A network on disk that can run now: its facts, its file, and how often it is applied."""
 
     name: str
@@ -151,7 +150,7 @@ def _embedded(entry: Entry) -> Model:
 
 def _as_entry(model: Model, entry: Entry, name: str | None = None) -> Model:
     """Let what the list says about a model stand in its spec."""
-    spec = msgspec.structs.replace(
+    spec = replace(
         model.spec,
         name=name or entry.name,
         precisions=entry.precisions,
