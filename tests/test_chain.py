@@ -139,9 +139,12 @@ def test_flags_become_steps_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_flags_that_nothing_uses_are_refused() -> None:
     with pytest.raises(OptionError, match="without keyframes"):
         chain.from_flags(easing="smooth")
-    for flag in ({"flow_model": "mvtools"}, {"duplicates": "drop"}, {"order": "upscale-first"}, {"flow_scale": 0.5}):
+    for flag in ({"flow_model": "mvtools"}, {"duplicates": "drop"}, {"order": "upscale-first"}, {"flow_scale": 0.5},
+                 {"scene_threshold": 0.3}):  # fmt: skip
         with pytest.raises(OptionError, match=f"{next(iter(flag))} is given without fps"):
             chain.from_flags(scale=2, **flag)
+    with pytest.raises(OptionError, match="scene_threshold is given, but scene_changes is ignore"):
+        chain.from_flags(fps="60", scene_changes="ignore", scene_threshold=0.3)
 
 
 @pytest.mark.parametrize("pace", [{"fps": "60"}, {"multiplier": "5/2"}, {"slowdown": "4"}])

@@ -186,6 +186,7 @@ def from_flags(
     flow_model: str | None = None,
     flow_scale: float | str | None = None,
     scene_changes: str | None = None,
+    scene_threshold: float | None = None,
     duplicates: str | None = None,
     order: str | None = None,
     start: float | None = None,
@@ -206,7 +207,8 @@ def from_flags(
         OptionError: a flag is given that no step can use.
     """
     motion = {"fps": fps, "multiplier": multiplier, "slowdown": slowdown, "model": flow_model,
-              "flow_scale": flow_scale, "scene_changes": scene_changes, "duplicates": duplicates}  # fmt: skip
+              "flow_scale": flow_scale, "scene_changes": scene_changes, "threshold": scene_threshold,
+              "duplicates": duplicates}  # fmt: skip
     pace = any(value is not None for value in (fps, multiplier, slowdown))
     _check_motion(motion, order, pace=pace, keyframes=keyframes is not None)
     steps: list[dict[str, object]] = []
@@ -238,8 +240,10 @@ def _check_motion(motion: dict[str, Any], order: str | None, *, pace: bool, keyf
         raise OptionError(f"order is {order!r}; expected {' or '.join(ORDERS)}.")
     idle = [name for name, value in motion.items() if value is not None] + ["order"] * (order is not None)
     if idle and not pace:
-        name = "flow_model" if idle[0] == "model" else idle[0]
+        name = {"model": "flow_model", "threshold": "scene_threshold"}.get(idle[0], idle[0])
         raise OptionError(f"{name} is given without fps, multiplier or slowdown; give one of them, or leave it out.")
+    if motion["scene_changes"] == "ignore" and motion["threshold"] is not None:
+        raise OptionError("scene_threshold is given, but scene_changes is ignore; leave one of them out.")
     if keyframes and order == "interpolate-first":
         raise OptionError(
             "order is interpolate-first beside keyframes; a moving crop is enlarged from the source's own frames, "

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from .conftest import Run, ffmpeg, frame_times, one_sentence
+from .conftest import Run, ffmpeg, frame_hashes, frame_times, one_sentence
 
 pytest.importorskip("vapoursynth")
 FAST = ("--flow-model", "mvtools", "--scene-changes", "ignore", "--preset", "ultrafast")
@@ -55,6 +55,29 @@ def test_a_variable_rate_becomes_constant(data: Path, tmp_path: Path, run: Run) 
     frames = round(seconds * 30)
     assert frame_times(out) == [Fraction(n, 30) for n in range(frames)]
     assert abs(_length(out, "video") - seconds) <= Fraction(1, 60)
+
+
+@pytest.mark.parametrize(("flags", "repeated"), [((), True), (("--scene-threshold", "1"), False)])
+def test_the_threshold_decides_what_a_cut_is(
+    *, flags: tuple[str, ...], repeated: bool, tmp_path: Path, run: Run
+) -> None:
+    """With the highest there is none: between two scenes stands neither's frame, but a third."""
+    clip, out = tmp_path / "two scenes.mkv", tmp_path / "out.mkv"
+    scenes = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=10:d=0.4", "-f", "lavfi", "-i", "smptebars=s=96x64:r=10:d=0.4")
+    ffmpeg(*scenes, "-filter_complex", "concat", "-pix_fmt", "yuv420p", "-c:v", "ffv1", clip)
+    ran = run("enhance", clip, out, "--multiplier", "2", "--flow-model", "mvtools", "--codec", "ffv1", *flags)
+    assert ran.code == 0, ran.err
+    before, between, after = frame_hashes(out)[6:9]
+    assert before != after
+    assert (between in (before, after)) == repeated
+
+
+def test_strict_reaches_the_frames_in_between(data: Path, tmp_path: Path, run: Run) -> None:
+    clip, out = data / "clips/derived/oldcam_160x120_8fps_mjpeg_pcmu8.avi", tmp_path / "out.mkv"
+    ran = run("enhance", clip, out, "--multiplier", "2", "--backend", "ort", "--precision", "f16", "--strict")
+    assert ran.code == 5
+    assert "cannot compute in f16" in one_sentence(ran.err)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("frames", [1, 2])

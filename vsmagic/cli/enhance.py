@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _DAMAGED = 9
 _CHAIN_FLAGS = (
     "keyframes", "easing", "fit", "scale", "size", "target", "model", "denoise", "backend", "precision", "tile",
-    "fps", "multiplier", "slowdown", "flow_model", "flow_scale", "scene_changes", "duplicates", "order",
-    "start", "end", "strict",
+    "fps", "multiplier", "slowdown", "flow_model", "flow_scale", "scene_changes", "scene_threshold", "duplicates",
+    "order", "start", "end", "strict",
 )  # fmt: skip
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
@@ -109,6 +109,12 @@ class Scale(_Number):
     help="Between two scenes: repeat the nearer frame (default), blend, or add frames as everywhere.",
 )
 @click.option(
+    "--scene-threshold",
+    type=_Number(),
+    metavar="N",
+    help="How different two scenes are, above 0 to 1 (default: 0.22); a lower number finds more cuts.",
+)
+@click.option(
     "--duplicates",
     type=click.Choice(["keep", "retime", "drop"]),
     help="Frames that repeat the one before: keep them (default), spread motion over them, or drop them.",
@@ -123,7 +129,11 @@ class Scale(_Number):
 @click.option(
     "--chain", "chain_file", metavar="FILE", help="Filters from a .json or .toml file, in place of the flags above."
 )
-@click.option("--strict", is_flag=True, help="An error where the backend lacks the precision asked for, not f32.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="An error, not f32, where the backend that enlarges or adds frames lacks --precision.",
+)
 @click.option("--codec", metavar="NAME", help="h264, h265, av1 or ffv1 (default: h264, h265 above 8 bits).")
 @click.option("--crf", type=_Number(), metavar="N", help="Quality, lower is better; each codec has its own scale.")
 @click.option("--preset", metavar="NAME", help="Speed against size, in the encoder's own words.")

@@ -20,6 +20,7 @@ slowdown         how many times longer it lasts
 flow_model,      of the interpolation
 flow_scale,
 scene_changes,
+scene_threshold,
 duplicates
 order            interpolate-first (default) or upscale-first
 start, end       seconds of the source; the end is exclusive
@@ -55,7 +56,7 @@ _TEXTS = (
     "keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile",
     "fps", "multiplier", "slowdown", "flow_model", "scene_changes", "duplicates", "order",
 )  # fmt: skip
-_NUMBERS = ("scale", "denoise", "start", "end")
+_NUMBERS = ("scale", "denoise", "scene_threshold", "start", "end")
 _FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
