@@ -71,6 +71,7 @@ def test_as_many_as_asked_for(pair: tuple[Path, Path], tmp_path: Path, capfd: py
     assert sorted(path.name for path in out.iterdir()) == [f"{n:03d}.png" for n in range(1, 6)]
     made = [pictures.read(path) for path in sorted(out.iterdir())]
     assert {(clip.width, clip.height, clip.format.id) for clip in made} == {(96, 64, int(vs.RGB48))}
+    assert ran.err == f"vsmagic: {out}: 5 frames\n"  # and nothing of rates, which pictures have not
 
 
 def test_they_lie_at_their_times() -> None:

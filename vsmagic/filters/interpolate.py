@@ -83,41 +83,18 @@ def interpolate(
         ModelError: the model is unknown or not on this machine.
         BackendError: the backend cannot run on this machine.
     """
-    clips.check(clip, name="interpolate")
-    _check(scene_changes, SCENE_CHANGES, "scene_changes")
-    _check(duplicates, DUPLICATES, "duplicates")
-    select.check_names(backend, precision)
-    if duplicates == "retime" and model == motion.MVTOOLS:
-        raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
-    if duplicates == "drop":
-        clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
-    source, colour = clips.tagged(clip)
-    times = clips.times(clip)
-    pace = tempo(times, fps=fps, multiplier=multiplier, slowdown=slowdown)
-    if pace.count > pattern.MOST_FRAMES:
-        raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
-    rate = Fraction(clip.fps)
-    found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
-    wanted = _Wanted(model=model, flow_scale=flow_scale, backend=backend, precision=precision, streams=streams,
-                     device=device, strict=strict)  # fmt: skip
-    maker = None if model == motion.MVTOOLS else _Network(source=source, colour=colour, plan=_plan(source, wanted))
-    marked = source
-    if scene_changes != "ignore":
-        marked = changes.marked(source) if threshold is None else changes.marked(source, threshold=threshold)
-    at_cut = _mixed if scene_changes == "blend" else _nearer
-    if duplicates == "retime" and maker:
-        timing = Timing(pattern=found, tempo=pace, times=times)
-        result = retimed(marked, maker.pictures, timing, maker.compute, at_cut)
-    else:
-        made = maker.make(found) if maker else blocks.maker(source)(found)
-        result = _chosen(marked, found, made, at_cut if scene_changes != "ignore" else None)
-    log.info("%d frames at %s become %d at %s fps", clip.num_frames, _words(rate), pace.count, _words(pace.rate))
-    return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
+    wanted = Wanted(model=model, flow_scale=flow_scale, backend=backend, precision=precision, streams=streams,
+                    device=device, strict=strict)  # fmt: skip
+    result = interpolated(clip, wanted, fps=fps, multiplier=multiplier, slowdown=slowdown, scene_changes=scene_changes,
+                          threshold=threshold, duplicates=duplicates)  # fmt: skip
+    log.info("%d frames at %s become %d at %s fps", clip.num_frames, _words(clip.fps), result.num_frames,
+             _words(result.fps))  # fmt: skip
+    return result
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    """What makes the frames, as the user names it."""
+class Wanted:
+    """What makes the frames, as the user names it; see :func:`interpolate`."""
 
     model: str
     flow_scale: FlowScale
@@ -128,7 +105,50 @@ class _Wanted:
     strict: bool
 
 
-def _plan(source: vs.VideoNode, wanted: _Wanted) -> MotionPlan:
+def interpolated(
+    clip: vs.VideoNode,
+    wanted: Wanted,
+    *,
+    fps: Number | None = None,
+    multiplier: Number | None = None,
+    slowdown: Number = 1,
+    scene_changes: SceneChanges = "repeat",
+    threshold: float | None = None,
+    duplicates: Duplicates = "keep",
+) -> vs.VideoNode:
+    """Do what :func:`interpolate` does, and say nothing of rates."""
+    clips.check(clip, name="interpolate")
+    _check(scene_changes, SCENE_CHANGES, "scene_changes")
+    _check(duplicates, DUPLICATES, "duplicates")
+    select.check_names(wanted.backend, wanted.precision)
+    if duplicates == "retime" and wanted.model == motion.MVTOOLS:
+        raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
+    if duplicates == "drop":
+        clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
+    source, colour = clips.tagged(clip)
+    times = clips.times(clip)
+    pace = tempo(times, fps=fps, multiplier=multiplier, slowdown=slowdown)
+    if pace.count > pattern.MOST_FRAMES:
+        raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
+    rate = Fraction(clip.fps)
+    found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
+    maker = (
+        None if wanted.model == motion.MVTOOLS else _Network(source=source, colour=colour, plan=_plan(source, wanted))
+    )
+    marked = source
+    if scene_changes != "ignore":
+        marked = changes.marked(source) if threshold is None else changes.marked(source, threshold=threshold)
+    at_cut = _mixed if scene_changes == "blend" else _nearer
+    if duplicates == "retime" and maker:
+        timing = Timing(pattern=found, tempo=pace, times=times)
+        result = retimed(marked, maker.pictures, timing, maker.compute, at_cut)
+    else:
+        made = maker.make(found) if maker else blocks.maker(source)(found)
+        result = _chosen(marked, found, made, at_cut if scene_changes != "ignore" else None)
+    return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
+
+
+def _plan(source: vs.VideoNode, wanted: Wanted) -> MotionPlan:
     found = motions.resolve(wanted.model, flow_scale=wanted.flow_scale, height=min(source.width, source.height))
     plugin = select.choose(wanted.backend, found.path)
     precision = select.choose_precision(wanted.precision, found.spec.precisions, plugin, strict=wanted.strict)

@@ -4,7 +4,7 @@ import vapoursynth as vs
 
 from vsmagic import clips
 from vsmagic.errors import FormatError, OptionError
-from vsmagic.filters.interpolate import interpolate
+from vsmagic.filters.interpolate import Wanted, interpolated
 from vsmagic.models.motion import FlowScale
 
 MOST = 999
@@ -55,11 +55,9 @@ def interpolate_pair(
     if kinds[0] != kinds[1]:
         raise FormatError(f"interpolate_pair: the pictures are {kinds[0]} and {kinds[1]}; expected the same of both.")
     both = vs.core.std.Splice([a, b]).std.AssumeFPS(fpsnum=1, fpsden=1)
-    result = interpolate(
-        both, multiplier=n + 1, model=model, flow_scale=flow_scale, scene_changes="ignore", backend=backend,
-        precision=precision, streams=streams, device=device, strict=strict,
-    )  # fmt: skip
-    return result[1 : n + 1]
+    wanted = Wanted(model=model, flow_scale=flow_scale, backend=backend, precision=precision, streams=streams,
+                    device=device, strict=strict)  # fmt: skip
+    return interpolated(both, wanted, multiplier=n + 1, scene_changes="ignore")[1 : n + 1]
 
 
 def _kind(clip: vs.VideoNode, name: str) -> str:
