@@ -403,6 +403,31 @@ def test_bench_shows_what_was_tried(cache: Path, capsys: pytest.CaptureFixture[s
     assert "magic-x2 on ort, 64x48" in err
 
 
+def test_bench_says_in_words_that_there_was_no_time(
+    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It printed the heading of a table without lines."""
+    monkeypatch.setitem(devices.KINDS, "ov", replace(devices.PROCESSOR, streams=lambda: 4))
+    code, out, _ = bench(capsys, "--backend", "ov", "--precision", "f32", "--size", "1280x720", "--seconds", "0.1")
+    assert code == 0
+    assert "there was no time for f32 with" in out
+    assert "Nothing could be compared" in out
+    assert "--seconds 0.4" in out
+    assert "largest tile" not in out
+
+
+def test_bench_says_in_words_that_there_was_nothing_to_compare(
+    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(devices.KINDS, "ort", replace(devices.PROCESSOR, streams=lambda: 1))
+    monkeypatch.setitem(BACKENDS, "ort", replace(BACKENDS["ort"], streams=lambda: 1))
+    monkeypatch.setattr(select, "BACKENDS", tuple(BACKENDS.values()))
+    code, out, _ = bench(capsys, "--backend", "ort", "--precision", "f32", "--size", "64x48", "--seconds", "2")
+    assert code == 0
+    assert "only one way to run it here: f32, one at a time" in out
+    assert "largest tile" not in out
+
+
 @pytest.mark.parametrize("arguments", [["--model", "none"], ["--precision", "f32", "--precision", "f16"]])
 def test_bad_options_of_bench_are_one_sentence(
     arguments: list[str], cache: Path, capsys: pytest.CaptureFixture[str]

@@ -6,11 +6,14 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vsmagic.errors import OptionError
+
+if TYPE_CHECKING:
+    from vsmagic.backends.tuned import Record
 
 _SIZES = ("720x480", "160x120")
 _BUSY = 0.5
@@ -138,7 +141,20 @@ def _tune(
     click.echo(f"{machine()}\n")
     for record in records:
         click.echo(tuning.title(record))
-        _print(tuning.table(record))
+        if record.taken:
+            _print(tuning.table(record))
+        else:
+            click.echo(f"{_nothing_compared(record, seconds)}\n")
+
+
+def _nothing_compared(record: "Record", seconds: float) -> str:
+    """Say why there is no table."""
+    if not record.reason:
+        return f"There is only one way to run it here: {record.precision}, one at a time."
+    return (
+        f"Nothing could be compared, so it runs in the usual way: {record.precision}, as many streams as usual. Where "
+        f"there was no time, give it more: --seconds {4 * seconds:g}."
+    )
 
 
 def _scale(model: str) -> int:
