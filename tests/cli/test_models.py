@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from vsmagic.backends import select
 from vsmagic.cli.models import models
 from vsmagic.errors import ModelError, OptionError, SetupError
 from vsmagic.models import catalogue, registry
@@ -70,6 +72,30 @@ def test_show_tells_licence_and_origin(run: Run, entry: catalogue.Entry) -> None
     assert entry.page in done.stdout
     assert entry.sha256 in done.stdout
     assert json.loads(run("show", entry.name, "--json").stdout)["name"] == entry.name
+
+
+def test_show_tells_which_backends_exclude_a_model_and_why(run: Run, data: Path) -> None:
+    pytest.importorskip("spandrel")
+    told = run("show", "magic-flow").stdout
+    assert re.search(r"not run by +ncnn: the network has the operator \w+ \(", told)
+    assert "not run by       vsgan: it loads the authors' .pth and nothing else" in told
+    name = "realesr-animevideov3"
+    assert "not run by       told once it is here" in run("show", name).stdout
+    assert json.loads(run("show", name, "--json").stdout)["excluded"] is None
+    assert run("fetch", name, "--from", str(data / "weights/realesr-animevideov3.pth")).exit_code == 0
+    assert json.loads(run("show", name, "--json").stdout)["excluded"] == {}
+    assert "not run by" not in run("show", name).stdout
+
+
+def test_show_and_the_choice_of_a_backend_agree(run: Run) -> None:
+    """Whatever is told here is refused there, and nothing else is, for the sake of the network."""
+    for entry in ENTRIES:
+        if not entry.embedded:
+            continue
+        told = json.loads(run("show", entry.name, "--json").stdout)["excluded"]
+        network = registry.EMBEDDED / f"{entry.embedded}.onnx"
+        refused = {backend.name for backend in select.BACKENDS if select.refused(backend, network)}
+        assert set(told) == refused | {"vsgan"}
 
 
 def test_an_unknown_name_is_told(run: Run) -> None:

@@ -72,6 +72,8 @@ class Backend(msgspec.Struct, metaclass=_Contract, frozen=True, kw_only=True):
     """ONNX operators the backend must not be given."""
     forms: frozenset[Form] = frozenset({"onnx"})
     """What a network may be kept as."""
+    loads: str | None = None
+    """Suffix of the authors' own files, for a backend that loads nothing else."""
 
     @property
     def precisions(self) -> tuple[Precision, ...]:

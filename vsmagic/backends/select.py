@@ -1,6 +1,5 @@
 """Which backends this machine can run, and which one is taken."""
 
-import difflib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +48,25 @@ def refused(backend: Backend, network: Path) -> str | None:
     content = network.read_bytes()
     marks = {name: b"\x22" + bytes([len(name)]) + name.encode() for name in sorted(backend.excludes)}
     return next((name for name, mark in marks.items() if mark in content), None)
+
+
+def excluded(network: Path, weights: Path | None = None) -> dict[str, str]:
+    """Say by name which backends must not be given a network, on whatever machine, and why.
+
+    Args:
+        network: what runs.
+        weights: the authors' own file, where the network was made from one.
+    """
+    found = {backend.name: _excluded(backend, network, weights) for backend in BACKENDS}
+    return {name: why for name, why in found.items() if why}
+
+
+def _excluded(backend: Backend, network: Path, weights: Path | None) -> str | None:
+    if form_of(network) not in backend.forms:
+        return "the architecture has no ONNX for every size"
+    if backend.loads and (weights is None or weights.suffix.lower() != backend.loads):
+        return f"it loads the authors' {backend.loads} and nothing else"
+    return _network_lacks(backend, network)
 
 
 def choose(name: str, network: Path | None = None) -> Backend:
@@ -156,6 +174,8 @@ def _usable(backend: Backend, network: Path | None) -> bool:
 def _named(name: str) -> Backend:
     named = {backend.name: backend for backend in BACKENDS}
     if name not in named:
+        import difflib  # only a mistake needs it
+
         close = difflib.get_close_matches(name, named, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise OptionError(f"backend {name!r} is not known; expected auto, {', '.join(named)}{hint}.")

@@ -29,7 +29,7 @@ def _network(request: Request, place: Place) -> "Network":
 
     from vsmagic.backends.torch_frames import Network
 
-    if request.weights is None or request.weights.suffix.lower() != ".pth" or place.shape[0] != 3:
+    if request.weights is None or request.weights.suffix.lower() != VSGAN.loads or place.shape[0] != 3:
         raise ModelError(
             f"backend vsgan loads the authors' .pth of a network of the ESRGAN family; model {request.model} comes "
             f"from {request.weights or request.network}. Use backend=torch, or name such a .pth as the model."
@@ -99,5 +99,6 @@ VSGAN = InPython(
     streams=pytorch.streams,
     trouble=_trouble,
     memory=pytorch.memory,
+    loads=".pth",
     network=_network,
 )

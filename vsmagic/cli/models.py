@@ -67,10 +67,15 @@ def show(name: str, *, as_json: bool) -> None:
     from vsmagic.models import listing
 
     entry, state = listing.one(name)
+    excluded = _excluded(entry, state)
     if as_json:
-        click.echo(json.dumps(listing.facts(entry, state), indent=2))
+        click.echo(json.dumps({**listing.facts(entry, state), "excluded": excluded}, indent=2))
         return
     lines = _lines(entry, state)
+    if excluded is None:
+        lines.append(("not run by", "told once it is here and ready to run"))
+    else:
+        lines += [("not run by", f"{backend}: {why}") for backend, why in excluded.items()]
     width = max(len(label) for label, _ in lines)
     for label, text in lines:
         click.echo(f"{label:<{width}}  {text}")
@@ -218,6 +223,22 @@ def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
             ("sha256", _hash(file)),
         ]
     return facts
+
+
+def _excluded(entry: "Entry", state: "State") -> dict[str, str] | None:
+    """Say which backends must not be given a model, and why; None where it cannot run yet."""
+    if state not in ("built in", "fetched", "added"):
+        return None
+    from vsmagic.backends import select
+    from vsmagic.models import motions, registry
+
+    try:
+        if entry.kind == "interpolate":
+            return select.excluded(motions.resolve(entry.name, height=1).path)
+        model = registry.resolve(entry.name)
+    except SetupError:  # it has still to be converted
+        return None
+    return select.excluded(model.path, model.weights)
 
 
 def _hash(file: "File") -> str:
