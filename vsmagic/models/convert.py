@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import io
 import logging
 import os
 import sys
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vsmagic.errors import ModelError, SetupError, reason
-from vsmagic.models import evaluate, inspect, reach, residual, weights
+from vsmagic.errors import ModelError
+from vsmagic.models import convert_onnx, evaluate, inspect, reach, residual, weights
 from vsmagic.models.prepare import with_nearest_base
 from vsmagic.models.rife import architecture
 from vsmagic.models.spec import ModelSpec
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from vsmagic.models.weights import Descriptor, Weights
 
 log = logging.getLogger(__name__)
-
-OPSET = 17
-_TOLERANCE = 1 / 1024
 
 
 def convert(path: Path) -> tuple[ModelSpec, bytes]:
@@ -100,8 +96,6 @@ def _export(descriptor: "Descriptor", path: Path) -> bytes:
 
     size = max(16, descriptor.size_requirements.get_padding(16, 16)[0] + 16)
     example = torch.rand(1, descriptor.input_channels, size, size)
-    free = {0: "batch", 2: "height", 3: "width"}
-    file = io.BytesIO()
 
     class Called(torch.nn.Module):
         """The network as its architecture is called, which may be more than its own forward."""
@@ -113,25 +107,8 @@ def _export(descriptor: "Descriptor", path: Path) -> bytes:
         def forward(self, picture: torch.Tensor) -> torch.Tensor:
             return weights.forward(descriptor, picture)
 
-    try:
-        torch.onnx.export(
-            Called().eval(),
-            (example,),
-            file,  # type: ignore[arg-type]  # its own annotation is narrower than what it takes
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=["output"],
-            dynamic_axes={"input": free, "output": free},
-        )
-    except ImportError as error:
-        raise SetupError(
-            f"model {path}: exporting it needs {error.name}; install it with: pip install 'vsmagic[convert]'"
-        ) from error
-    except Exception as error:  # an operator without an ONNX counterpart; torch raises several kinds
-        name = descriptor.architecture.name
-        raise ModelError(f"model {path}: {name} cannot be turned into ONNX ({reason(error)}).") from error
-    return file.getvalue()
+    free = {0: "batch", 2: "height", 3: "width"}
+    return convert_onnx.exported(Called().eval(), example, free=free, what=descriptor.architecture.name, path=path)
 
 
 @contextlib.contextmanager
@@ -155,10 +132,4 @@ def _verify(descriptor: "Descriptor", spec: ModelSpec, content: bytes, path: Pat
         result = evaluate.output(content, picture, path)
         if spec.base == "nearest":
             result = result + evaluate.enlarge(picture, spec.scale)
-        if result.shape != expected.shape:
-            raise ModelError(f"model {path}: the converted network gives {result.shape}, PyTorch {expected.shape}.")
-        worst = float(abs(result - expected).max()) / max(1.0, float(abs(expected).max()))
-        if not worst <= _TOLERANCE:
-            raise ModelError(
-                f"model {path}: the converted network differs from PyTorch by {worst:.2g} (allowed {_TOLERANCE:.2g})."
-            )
+        convert_onnx.compare(result, expected, path)

@@ -3,14 +3,13 @@
 The published files are pickles. They are read as plain data: nothing in them is executed.
 """
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsmagic.errors import ModelError, SetupError, reason
-from vsmagic.models import evaluate, weights
+from vsmagic.errors import ModelError
+from vsmagic.models import convert_onnx, evaluate, weights
 from vsmagic.models.rife import architecture
 from vsmagic.models.rife.architecture import Architecture
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-OPSET = 17
-_TOLERANCE = 1 / 1024
 _TIMES = (0.5, 0.2)  # that the checks are made at
 
 
@@ -82,9 +79,11 @@ def export(found: Weights, flow_scale: float, path: Path) -> bytes:
     step = found.architecture.multiple(flow_scale)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter, chosen because it keeps sizes free, is deprecated
-        content = _exported(network, torch.rand(1, 7, step, 2 * step), path)
+        example, free = torch.rand(1, 7, step, 2 * step), {2: "height", 3: "width"}
+        content = convert_onnx.exported(network, example, free=free, what=found.architecture.name, path=path)
         for picture in pictures(step):
-            _verify(content, picture, network(torch.from_numpy(picture)).numpy(), path)
+            expected = network(torch.from_numpy(picture)).numpy()
+            convert_onnx.compare(evaluate.output(content, picture, path), expected, path)
     return content
 
 
@@ -96,39 +95,3 @@ def pictures(multiple: int) -> "list[np.ndarray]":
     return [
         np.concatenate([pair, np.full_like(pair[:, :1], time)], 1) for pair, time in zip(pairs, _TIMES, strict=True)
     ]
-
-
-def _exported(network: "torch.nn.Module", example: "torch.Tensor", path: Path) -> bytes:
-    import torch
-
-    free = {2: "height", 3: "width"}
-    file = io.BytesIO()
-    try:
-        torch.onnx.export(
-            network,
-            (example,),
-            file,  # type: ignore[arg-type]  # its own annotation is narrower than what it takes
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=["output"],
-            dynamic_axes={"input": free, "output": free},
-        )
-    except ImportError as error:
-        raise SetupError(
-            f"model {path}: exporting it needs {error.name}; install it with: pip install 'vsmagic[convert]'"
-        ) from error
-    except Exception as error:  # torch raises several kinds
-        raise ModelError(f"model {path}: cannot be turned into ONNX ({reason(error)}).") from error
-    return file.getvalue()
-
-
-def _verify(content: bytes, picture: "np.ndarray", expected: "np.ndarray", path: Path) -> None:
-    result = evaluate.output(content, picture, path)
-    if result.shape != expected.shape:
-        raise ModelError(f"model {path}: the converted network gives {result.shape}, PyTorch {expected.shape}.")
-    worst = float(abs(result - expected).max())
-    if not worst <= _TOLERANCE:  # numbers that are not finite are no better
-        raise ModelError(
-            f"model {path}: the converted network differs from PyTorch by {worst:.2g} (allowed {_TOLERANCE:.2g})."
-        )
