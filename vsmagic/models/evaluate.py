@@ -1,8 +1,7 @@
 """Run a network on small pictures in Python, to check it; exact, and independent of what will run it."""
 
-import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vsmagic.errors import ModelError, reason
 from vsmagic.models import operators
@@ -45,7 +44,8 @@ def output(content: bytes, picture: "np.ndarray", path: Path) -> "np.ndarray":
     from onnx.reference import ReferenceEvaluator
 
     try:
-        network = ReferenceEvaluator(content, new_ops=[_conv(), operators.conv_transpose(), operators.grid_sample()])
+        own = [operators.conv(), operators.conv_transpose(), operators.grid_sample()]
+        network = ReferenceEvaluator(content, new_ops=own)
         kind = onnx.helper.tensor_dtype_to_np_dtype(network.input_types[0].tensor_type.elem_type)
         (result,) = network.run(None, {network.input_names[0]: picture.astype(kind)})
     except Exception as error:  # its operators raise whatever numpy raises
@@ -69,40 +69,6 @@ def check(result: "np.ndarray", picture: "np.ndarray", spec: ModelSpec, path: Pa
 def enlarge(picture: "np.ndarray", scale: int) -> "np.ndarray":
     """Repeat every pixel of ``[batch, channels, height, width]``."""
     return picture.repeat(scale, axis=2).repeat(scale, axis=3)
-
-
-@functools.cache
-def _conv() -> Any:
-    """The reference evaluator's convolution, by matrix products: its own takes minutes on a large network."""
-    import numpy as np
-    from onnx.reference.op_run import OpRun
-
-    class Conv(OpRun):
-        op_domain = ""
-
-        def _run(  # noqa: PLR0917 - the evaluator passes them like this
-            self, x: Any, w: Any, b: Any = None, auto_pad: Any = None, dilations: Any = None, group: Any = None,
-            kernel_shape: Any = None, pads: Any = None, strides: Any = None,  # noqa: ARG002
-        ) -> tuple[Any]:  # fmt: skip
-            if auto_pad not in (None, "NOTSET") or w.ndim != 4:
-                raise NotImplementedError(f"a convolution of {w.ndim - 2} dimensions padded by {auto_pad}")
-            top, left, bottom, right = pads or (0, 0, 0, 0)
-            (down, across), (high, wide) = dilations or (1, 1), w.shape[2:]
-            # Half precision is summed in single, as it is on hardware.
-            padded = np.pad(x.astype(np.float32), ((0, 0), (0, 0), (top, bottom), (left, right)))
-            reach = ((high - 1) * down + 1, (wide - 1) * across + 1)
-            seen = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
-            step = strides or (1, 1)
-            seen = seen[:, :, :: step[0], :: step[1], ::down, ::across]
-            groups = group or 1
-            parts = [
-                np.tensordot(some, weights.astype(np.float32), axes=((1, 4, 5), (1, 2, 3)))
-                for some, weights in zip(np.split(seen, groups, 1), np.split(w, groups, 0), strict=True)
-            ]
-            result = np.moveaxis(np.concatenate(parts, axis=3), 3, 1)
-            return ((result if b is None else result + b[:, None, None]).astype(x.dtype),)
-
-    return Conv
 
 
 def _size(height: int, width: int, multiple: int) -> tuple[int, int]:

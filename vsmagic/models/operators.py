@@ -1,6 +1,6 @@
 """Operators of ONNX in numpy, for the reference evaluator: its own lack a mode, or count pixel by pixel.
 
-Each is exact to rounding, and takes what networks that make frames in between have; anything else is refused.
+Each is exact to rounding, and takes what networks of pictures have; anything else is refused.
 """
 
 import functools
@@ -42,6 +42,40 @@ def grid_sample() -> Any:
             return (result.astype(x.dtype),)
 
     return GridSample
+
+
+@functools.cache
+def conv() -> Any:
+    """Convolution of pictures, by matrix products: the evaluator's own takes minutes on a large network."""
+    import numpy as np
+    from onnx.reference.op_run import OpRun
+
+    class Conv(OpRun):
+        op_domain = ""
+
+        def _run(  # noqa: PLR0917 - the evaluator passes them like this
+            self, x: Any, w: Any, b: Any = None, auto_pad: Any = None, dilations: Any = None, group: Any = None,
+            kernel_shape: Any = None, pads: Any = None, strides: Any = None,  # noqa: ARG002
+        ) -> tuple[Any]:  # fmt: skip
+            if auto_pad not in (None, "NOTSET") or w.ndim != 4:
+                raise NotImplementedError(f"a convolution of {w.ndim - 2} dimensions padded by {auto_pad}")
+            top, left, bottom, right = pads or (0, 0, 0, 0)
+            (down, across), (high, wide) = dilations or (1, 1), w.shape[2:]
+            # Half precision is summed in single, as it is on hardware.
+            padded = np.pad(x.astype(np.float32), ((0, 0), (0, 0), (top, bottom), (left, right)))
+            reach = ((high - 1) * down + 1, (wide - 1) * across + 1)
+            seen = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
+            step = strides or (1, 1)
+            seen = seen[:, :, :: step[0], :: step[1], ::down, ::across]
+            groups = group or 1
+            parts = [
+                np.tensordot(some, weights.astype(np.float32), axes=((1, 4, 5), (1, 2, 3)))
+                for some, weights in zip(np.split(seen, groups, 1), np.split(w, groups, 0), strict=True)
+            ]
+            result = np.moveaxis(np.concatenate(parts, axis=3), 3, 1)
+            return ((result if b is None else result + b[:, None, None]).astype(x.dtype),)
+
+    return Conv
 
 
 @functools.cache
