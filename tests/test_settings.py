@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from vsmagic import OptionError, OutputError
@@ -44,6 +45,29 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, "")
     assert settings() == absent
     assert absent.cache.is_absolute()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"HOME": "/home/somebody"},
+        {"HOME": "/home/somebody/"},
+        {"HOME": "/"},
+        {"HOME": "/home/somebody", "XDG_CACHE_HOME": "/srv/cache"},
+        {"HOME": "/home/somebody", "XDG_CACHE_HOME": ""},
+        {"HOME": "/home/somebody", "XDG_CACHE_HOME": "relative"},
+        {"HOME": "relative"},
+        {"HOME": ""},
+        {},
+    ],
+    ids=str,
+)
+def test_the_cache_is_where_platformdirs_has_it(environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VSMAGIC_CACHE", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert settings().cache == Path(platformdirs.user_cache_dir("vsmagic", appauthor=False))
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ the segment that starts at that key.
 
 import bisect
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -84,6 +83,8 @@ class KeyframeTrack(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             KeyframeError: the file cannot be read, is not JSON, or an entry is malformed.
         """
+        import json  # most scripts have no such file
+
         path = Path(path)
         try:
             entries = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)

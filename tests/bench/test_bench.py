@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vsmagic.bench import measure, subjects
+from vsmagic.bench import measure, start, subjects
 from vsmagic.bench.case import Case, cases, make_clip
 from vsmagic.bench.measure import RUNNING, Comparison, Round
 from vsmagic.bench.subjects import Run
@@ -142,3 +142,21 @@ def test_bad_options_are_one_sentence(arguments):
     assert done.stdout == ""
     assert done.stderr.startswith("vsmagic: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_start_is_made_of_what_is_ours_and_what_is_the_plugins(monkeypatch):
+    monkeypatch.setenv("VSMAGIC_TUNE", "off")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    found = start.starts(["magic-x2"], count=1)
+    [one] = found["magic-x2"]
+    assert 0 < one.plugin < one.building
+    assert one.own + one.plugin == pytest.approx(one.importing + one.building)
+    head, row = start.lines(found)
+    assert head.split()[0] == "model"
+    assert row.split()[0] == "magic-x2"
+    assert row.count(" ms") == 5
+
+
+def test_the_figures_of_starts_are_medians():
+    found = [start.Start(importing=n / 1000, building=0.1, plugin=0.05) for n in (1, 900, 5)]
+    assert start.lines({"one": found})[1].split()[1:] == ["5", "ms", "100", "ms", "50", "ms", "55", "ms", "105", "ms"]

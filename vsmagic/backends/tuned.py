@@ -3,7 +3,6 @@
 What is measured is told in :mod:`vsmagic.backends.tune`, which only a first use imports.
 """
 
-import hashlib
 import logging
 import math
 from pathlib import Path
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 
 from vsmagic.backends import devices
 from vsmagic.backends.infer import Plan
+from vsmagic.digest import digest
 from vsmagic.files import write_atomically
 from vsmagic.models.spec import Precision
 from vsmagic.settings import settings
@@ -51,7 +51,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def digest(self) -> str:
         """Return the name it is stored under: the start of SHA-256 over canonical JSON, lower-case hexadecimal."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:32]
+        return digest(msgspec.json.encode(self, order="sorted"))[:32]
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,19 +2,24 @@
 
     python -m vsmagic.bench.start [MODEL ...]
 
-Each start is a process of its own, after one that fills the caches. What VapourSynth and the inference plugin take to
-load is not counted; importing vsmagic and building the graph, the plugin's compiling of the network included, is.
+Each start is a process of its own, after one that fills the caches, Python's compiled modules among them. What
+VapourSynth and the inference plugin take to load is not counted; importing vsmagic and building the graph, the plugin's
+compiling of the network included, is. Models are measured in turns; the figures are medians.
 """
 
-import json
+import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from vsmagic.machine import load, machine
 
 _STARTS = 9
 
 _SCRIPT = """
-import json, sys, time
+import sys, time
 import vapoursynth as vs
 core = vs.core
 [plugin.functions for plugin in core.plugins()]
@@ -34,32 +39,59 @@ def timed(self, clips, request):
     return result
 base.Plugin.model = timed
 upscale(clip, scale=2, model=sys.argv[1])
-print(json.dumps([imported - began, time.perf_counter() - imported, sum(spent)]))
+print(imported - began, time.perf_counter() - imported, sum(spent))
 """
 
 
-def starts(model: str, count: int = _STARTS) -> list[tuple[float, float, float]]:
-    """Return the seconds of importing, of building, and of the plugin's part of building, for each start."""
-    found = []
-    for _ in range(count + 1):
-        done = subprocess.run([sys.executable, "-c", _SCRIPT, model], capture_output=True, text=True, check=True)
-        importing, building, plugin = json.loads(done.stdout)
-        found.append((importing, building, plugin))
-    return found[1:]
+class Start(NamedTuple):
+    """Seconds of one start."""
+
+    importing: float
+    building: float
+    plugin: float
+    """The part of building that the inference plugin takes."""
+
+    @property
+    def own(self) -> float:
+        """What vsmagic takes itself."""
+        return self.whole - self.plugin
+
+    @property
+    def whole(self) -> float:
+        """What a player waits for."""
+        return self.importing + self.building
 
 
-def main() -> None:
+def starts(models: Sequence[str], count: int = _STARTS) -> dict[str, list[Start]]:
+    """Start a script for each model in turns, and once more before that; return the later ones."""
+    rounds = [{model: _start(model) for model in models} for _ in range(count + 1)]
+    return {model: [one[model] for one in rounds[1:]] for model in models}
+
+
+def lines(found: Mapping[str, Sequence[Start]]) -> list[str]:
+    """Return the results as text."""
+    told = [f"{'model':<40} {'import':>8} {'graph':>8} {'of it plugin':>13} {'own':>8} {'in all':>8}"]
+    for model, measured in found.items():
+        columns = [(one.importing, one.building, one.plugin, one.own, one.whole) for one in measured]
+        middle = (statistics.median(column) for column in zip(*columns, strict=True))
+        cells = [f"{1000 * value:{width}.0f} ms" for value, width in zip(middle, (5, 5, 10, 5, 5), strict=True)]
+        told.append(f"{model:<40} {' '.join(cells)}")
+    return told
+
+
+def _start(model: str) -> Start:
+    # Where Python may not keep what it compiled, every start compiles vsmagic anew: no user's does.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", _SCRIPT, model]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return Start(*(float(seconds) for seconds in done.stdout.split()))
+
+
+def main(models: Sequence[str]) -> None:
     """Measure the models that are named, or the embedded one."""
-    sys.stdout.write(f"{'model':<40} {'import':>8} {'graph':>8} {'of it plugin':>13} {'in all':>8}\n")
-    for model in sys.argv[1:] or ["magic-x2"]:
-        found = starts(model)
-        importing, building, plugin = (statistics.median(one) for one in zip(*found, strict=True))
-        whole = statistics.median(importing + building for importing, building, _ in found)
-        columns = (importing, building, plugin, whole)
-        widths = (5, 5, 10, 5)
-        cells = " ".join(f"{1000 * value:{width}.0f} ms" for value, width in zip(columns, widths, strict=True))
-        sys.stdout.write(f"{model:<40} {cells}\n")
+    sys.stdout.write(f"{machine()}; load {load() or 0:.1f} of other programs\n")
+    sys.stdout.write("".join(f"{line}\n" for line in lines(starts(models or ["magic-x2"]))))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,9 +1,10 @@
 """What an engine is: everything that changes its binary, and the key made from that."""
 
-import hashlib
 from typing import Literal
 
 import msgspec
+
+from vsmagic.digest import digest
 
 Size = tuple[int, int]
 EnginePrecision = Literal["f32", "f16"]
@@ -70,7 +71,7 @@ class EngineKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def digest(self) -> str:
         """Return the key: SHA-256 over canonical JSON, lower-case hexadecimal."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        return digest(msgspec.json.encode(self, order="sorted"))
 
     def serves(self, wanted: "EngineKey") -> bool:
         """Whether an engine of this key can stand for a static one that is wanted.

@@ -36,7 +36,10 @@ def shifted(clip: vs.VideoNode, by: int) -> vs.VideoNode:
     steps = min(abs(by), clip.num_frames - 1)
     if not steps:
         return clip
-    return clip[steps:] + clip[-1] * steps if by > 0 else clip[0] * steps + clip[:-steps]
+    last = clip.num_frames - 1
+    if by > 0:
+        return clip.std.DuplicateFrames([last] * steps).std.Trim(first=steps)
+    return clip.std.DuplicateFrames([0] * steps).std.Trim(last=last)
 
 
 def marked(clip: vs.VideoNode, *, tolerance: float = 0) -> vs.VideoNode:

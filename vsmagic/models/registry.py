@@ -1,7 +1,5 @@
 """How a name or a file becomes a model that runs. Which names there are is told by the catalogue."""
 
-import difflib
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from vsmagic.digest import digest
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, store
@@ -137,6 +136,8 @@ def memory_per_pixel(spec: ModelSpec) -> int:
 
 
 def _known(name: str) -> str:
+    import difflib  # only a mistake needs it
+
     names = ["auto", *(entry.name for entry in catalogue.ENTRIES), *store.added_names()]
     close = difflib.get_close_matches(name.casefold(), names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
@@ -206,7 +207,7 @@ def _of_file(model: Model, path: Path) -> Model:
 
 def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
     """Return the model prepared for this identity, preparing it where that has not been done."""
-    key = hashlib.sha256(f"{_PREPARATION}\0{identity}".encode()).hexdigest()[:32]
+    key = digest(f"{_PREPARATION}\0{identity}".encode())[:32]
     folder = settings().models / "local" / key
     if not (folder / "spec.json").exists():
         prepare(folder)

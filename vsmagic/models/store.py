@@ -12,9 +12,8 @@
 All of it is below ``settings().models``.
 """
 
-import hashlib
-import re
 import shutil
+import string
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +27,9 @@ from vsmagic.settings import settings
 State = Literal["built in", "fetched", "added", "damaged", "not fetched", "by hand"]
 
 _CHUNK = 1 << 20
+
+_MARKS = "._+-"
+_LETTERS = frozenset(string.ascii_letters + string.digits + _MARKS)
 
 
 class Pin(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ def path_of(file: File) -> Path:
 
 def is_name(name: str) -> bool:
     """Whether a model can be called this: it names a folder, and cannot be mistaken for a path or a strength."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name) is not None
+    return 0 < len(name) <= 100 and name[0] not in _MARKS and _LETTERS.issuperset(name)
 
 
 def added(name: str) -> Path:
@@ -91,6 +93,8 @@ def sha256_of(path: Path) -> str:
     Raises:
         ModelError: the file cannot be read.
     """
+    import hashlib  # loads OpenSSL; a start that finds everything hashes no file
+
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
