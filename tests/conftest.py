@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     import vapoursynth as vs
 
+    from command import Run
+
 # The same examples every time, and no deadline: how fast a machine is does not make a law false.
 hypothesis.settings.register_profile("laws", max_examples=50, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("laws")
@@ -50,6 +52,14 @@ def _loggers_as_they_were() -> Iterator[None]:
         logger.setLevel(level)
         logger.propagate = propagate
         logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> "Run":
+    """Run ``vsmagic …`` in this process and return its exit code and what it said."""
+    from command import runner
+
+    return runner(capfd)
 
 
 @pytest.fixture

@@ -6,21 +6,8 @@ import pytest
 import vapoursynth as vs
 
 import vsmagic
+from command import Run
 from vsmagic import FormatError, OptionError, pictures
-from vsmagic.cli.main import main
-
-
-class Ran:
-    def __init__(self, code: int, err: str) -> None:
-        self.code, self.err = code, err
-
-
-def _run(capfd: pytest.CaptureFixture[str], *arguments: object) -> Ran:
-    with pytest.raises(SystemExit) as exit_:
-        main(["between", *map(str, arguments)])
-    code = exit_.value.code
-    assert isinstance(code, int)
-    return Ran(code, capfd.readouterr().err)
 
 
 def _ramp(shift: int, fmt: vs.PresetVideoFormat = vs.RGB48) -> vs.VideoNode:
@@ -64,9 +51,9 @@ def test_a_png_is_what_ffmpeg_sees(data: Path) -> None:
     assert _planes(pictures.read(picture)) == _planes(vsmagic.source(picture))
 
 
-def test_as_many_as_asked_for(pair: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_as_many_as_asked_for(pair: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
     out = tmp_path / "out"
-    ran = _run(capfd, *pair, out, "--frames", 5, "--flow-model", "mvtools")
+    ran = run("between", *pair, out, "--frames", 5, "--flow-model", "mvtools")
     assert ran.code == 0, ran.err
     assert sorted(path.name for path in out.iterdir()) == [f"{n:03d}.png" for n in range(1, 6)]
     made = [pictures.read(path) for path in sorted(out.iterdir())]
@@ -91,21 +78,19 @@ def test_the_built_in_model_makes_one() -> None:
     assert difference.get_frame(0).props["PlaneStatsDiff"] < 0.02
 
 
-def test_a_pattern_numbers_them(pair: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    ran = _run(capfd, *pair, tmp_path / "f%02d.png", "--frames", 2, "--flow-model", "mvtools", "-q")
+def test_a_pattern_numbers_them(pair: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    ran = run("between", *pair, tmp_path / "f%02d.png", "--frames", 2, "--flow-model", "mvtools", "-q")
     assert (ran.code, ran.err) == (0, "")
     assert (tmp_path / "f01.png").is_file()
     assert (tmp_path / "f02.png").is_file()
 
 
-def test_nothing_is_overwritten_unasked(
-    pair: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_overwritten_unasked(pair: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
     out = tmp_path / "x.png"
     out.write_bytes(b"mine")
-    assert _run(capfd, *pair, out, "--flow-model", "mvtools").code == 7
+    assert run("between", *pair, out, "--flow-model", "mvtools").code == 7
     assert out.read_bytes() == b"mine"
-    assert _run(capfd, *pair, out, "--flow-model", "mvtools", "-y").code == 0
+    assert run("between", *pair, out, "--flow-model", "mvtools", "-y").code == 0
     assert pictures.read(out).num_frames == 1
 
 
@@ -119,21 +104,21 @@ def test_misuse_is_told(
     word: str,
     pair: tuple[Path, Path],
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    run: Run,
 ) -> None:
-    ran = _run(capfd, *pair, tmp_path / str(arguments[0]), *arguments[1:])
+    ran = run("between", *pair, tmp_path / str(arguments[0]), *arguments[1:])
     assert ran.code == 2
     assert word in ran.err
 
 
-def test_pictures_that_do_not_go_together(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_pictures_that_do_not_go_together(tmp_path: Path, run: Run) -> None:
     a, b = _write(tmp_path / "a.png", _ramp(0)), _write(tmp_path / "b.png", _ramp(0).std.Crop(right=16))
-    ran = _run(capfd, a, b, tmp_path / "o")
+    ran = run("between", a, b, tmp_path / "o")
     assert ran.code == 2
     assert "a.png is 96x64 and b.png 80x64" in ran.err
     (tmp_path / "c.png").write_text("no picture")
-    assert _run(capfd, a, tmp_path / "c.png", tmp_path / "o").code == 3
-    assert _run(capfd, a, tmp_path / "missing.png", tmp_path / "o").code == 3
+    assert run("between", a, tmp_path / "c.png", tmp_path / "o").code == 3
+    assert run("between", a, tmp_path / "missing.png", tmp_path / "o").code == 3
 
 
 def test_a_pair_is_two_frames_alike() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Run
+from command import Run
 
 
 def _facts(path: Path, run: Run, *more: object) -> dict[str, Any]:

@@ -7,11 +7,10 @@ import sys
 import click
 import pytest
 
+from command import Run
 from vsmagic import errors
 from vsmagic.cli import main as cli_main
 from vsmagic.errors import VsmagicError
-
-from .conftest import Run
 
 HEAVY = ("av", "vapoursynth", "torch", "onnx", "numpy", "rich", "msgspec")
 

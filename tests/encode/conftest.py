@@ -1,46 +1,15 @@
-"""Running the command in this process, and looking at files with tools that are not vsmagic's own."""
+"""Looking at files with tools that are not vsmagic's own."""
 
 import re
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import imageio_ffmpeg
-import pytest
-
-from vsmagic.cli.main import main
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run ``vsmagic …`` and return its exit code and what it said."""
-
-    def run_(*arguments: object) -> Ran:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        said = capfd.readouterr()
-        code = exit_.value.code
-        assert isinstance(code, int)
-        return Ran(code, said.out, said.err)
-
-    return run_
 
 
 def ffmpeg(*arguments: object) -> bytes:

@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 import pytest
 
-from .conftest import Run, ffmpeg, frame_hashes, frame_times, one_sentence, packets
+from command import Run
+
+from .conftest import ffmpeg, frame_hashes, frame_times, one_sentence, packets
 
 DATA = Path(os.environ.get("VSMAGIC_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "clips"
 # Files that hold nothing to decode, and the raw ones that say nothing of themselves.

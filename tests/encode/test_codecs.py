@@ -6,13 +6,14 @@ from typing import Any
 import av
 import pytest
 
+from command import Run
 from vsmagic.encode.codecs import CODECS, CONTAINERS, Codec, codec_for, container_of, pixel_format, quality
 from vsmagic.encode.description import Description, Light
 from vsmagic.encode.encoder import video_options
 from vsmagic.encode.ffmpeg import find_ffmpeg
 from vsmagic.errors import OptionError
 
-from .conftest import Run, ffmpeg, frame_hashes
+from .conftest import ffmpeg, frame_hashes
 
 FAST = {"h264": ["--preset", "ultrafast"], "h265": ["--preset", "ultrafast"], "av1": ["--preset", "12"], "ffv1": []}
 FORMATS = sorted(

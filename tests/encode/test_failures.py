@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, ffmpeg, frame_hashes, leftovers, one_sentence
+from command import Run
+
+from .conftest import ffmpeg, frame_hashes, leftovers, one_sentence
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 import pytest
 
-from .conftest import Run, ffmpeg, frame_hashes, frame_times, one_sentence
+from command import Run
+
+from .conftest import ffmpeg, frame_hashes, frame_times, one_sentence
 
 pytest.importorskip("vapoursynth")
 FAST = ("--flow-model", "mvtools", "--scene-changes", "ignore", "--preset", "ultrafast")

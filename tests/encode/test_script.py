@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from command import Ran, Run
 from vsmagic.encode.vspipe import Vspipe, find_vspipe, script
 
-from .conftest import FFMPEG, Ran, Run, ffmpeg, frame_hashes, frame_times, leftovers
+from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ from pathlib import Path
 import av
 import pytest
 
+from command import Run
 from vsmagic.encode.timecodes import read_durations, timeline
 
-from .conftest import Run, frame_times
+from .conftest import frame_times
 
 
 def _durations(path: Path) -> list[Fraction]:

@@ -6,9 +6,10 @@ from pathlib import Path
 import av
 import pytest
 
+from command import Run
 from vsmagic.media import Media, probe
 
-from .conftest import Run, ffmpeg, packets
+from .conftest import ffmpeg, packets
 
 CHAPTERS = """;FFMETADATA1
 title=A film

@@ -1,4 +1,4 @@
-"""Running the command in this process."""
+"""Running ``vsmagic`` in this process; the fixture ``run`` does it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +18,10 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run ``vsmagic …`` and return its exit code and what it said."""
+def runner(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs ``vsmagic …`` and tells its exit code and what it said."""
 
-    def run_(*arguments: object) -> Ran:
+    def run(*arguments: object) -> Ran:
         capfd.readouterr()
         with pytest.raises(SystemExit) as exit_:
             main([str(argument) for argument in arguments])
@@ -30,4 +29,4 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         assert isinstance(exit_.value.code, int)
         return Ran(exit_.value.code, said.out, said.err)
 
-    return run_
+    return run
