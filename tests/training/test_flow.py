@@ -17,6 +17,8 @@ from vsmagic.training.flownet import FlowNet, warp  # noqa: E402
 from vsmagic.training.options import FlowOptions  # noqa: E402
 from vsmagic.training.scenes import Pace  # noqa: E402
 
+from .conftest import stop  # noqa: E402
+
 
 @pytest.fixture(scope="module")
 def textures():
@@ -93,20 +95,10 @@ def test_the_export_computes_what_the_network_does_at_any_size():
     assert MOTION.encode() in content
 
 
-def test_a_run_repeats_and_goes_on_after_a_stop(options, tmp_path, monkeypatch):
+def test_a_run_repeats_and_goes_on_after_a_stop(options, tmp_path):
     _, one = flow.train_flow(options)
     stopped = replace(options, output=tmp_path / "stopped")
-    step = flow._step
-
-    def failing(state, *rest):
-        if state.step == 3:
-            raise KeyboardInterrupt
-        step(state, *rest)
-
-    monkeypatch.setattr(flow, "_step", failing)
-    with pytest.raises(KeyboardInterrupt):
-        flow.train_flow(stopped)
-    monkeypatch.setattr(flow, "_step", step)
+    stop(lambda: flow.train_flow(stopped), flow, before=3)
     assert [file.name for file in stopped.output.iterdir()] == ["tiny.checkpoint"]
     _, resumed = flow.train_flow(stopped)
     assert resumed.sha256 == one.sha256

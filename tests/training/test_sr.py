@@ -21,6 +21,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from vsmagic.training import export, run, sr  # noqa: E402
 from vsmagic.training.nets import LumaDoubler, residual  # noqa: E402
 
+from .conftest import stop  # noqa: E402
+
 
 @pytest.fixture
 def options(tmp_path):
@@ -46,20 +48,10 @@ def test_the_same_seed_gives_the_same_file(options, tmp_path):
     assert one.sha256 == other.sha256 != third.sha256
 
 
-def test_a_stopped_run_ends_as_an_undisturbed_one(options, tmp_path, monkeypatch):
+def test_a_stopped_run_ends_as_an_undisturbed_one(options, tmp_path):
     _, undisturbed = sr.train_sr(options)
     stopped = replace(options, output=tmp_path / "stopped")
-    step = sr._step
-
-    def failing(state, *rest):
-        if state.step == 4:
-            raise KeyboardInterrupt
-        return step(state, *rest)
-
-    monkeypatch.setattr(sr, "_step", failing)
-    with pytest.raises(KeyboardInterrupt):
-        sr.train_sr(stopped)
-    monkeypatch.setattr(sr, "_step", step)
+    stop(lambda: sr.train_sr(stopped), sr, before=4)
     assert [file.name for file in stopped.output.iterdir()] == ["tiny.checkpoint"]
     _, resumed = sr.train_sr(stopped)
     assert resumed.sha256 == undisturbed.sha256
