@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsmagic.encode import mux
+from vsmagic.encode import carry
 from vsmagic.encode.codecs import CONTAINERS, codec_for
 from vsmagic.errors import OptionError
 from vsmagic.h273 import MATRICES
@@ -159,10 +159,10 @@ def _enhance(media: Media, video: VideoTrack, clip: "vs.VideoNode") -> dict[str,
     outputs = {}
     for suffix in _SHOWN_CONTAINERS:
         container = CONTAINERS[suffix]
-        carried = mux.plan(media, video, container)
+        carried = carry.plan(media, video, container)
         outputs[suffix] = {
             "codec": codec_for(container, None, bits=clip.format.bits_per_sample).name,
-            "changes": mux.changes(carried),
+            "changes": carry.changes(carried),
         }
     return {"width": width, "height": height, "outputs": outputs}
 

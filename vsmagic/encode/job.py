@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import mux, pipeline
+from vsmagic.encode import carry, mux, pipeline
 from vsmagic.encode import vspipe as vspipes
+from vsmagic.encode.carry import SOUNDS, Sound
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, video_options
 from vsmagic.encode.ffmpeg import Ffmpeg, find_ffmpeg
-from vsmagic.encode.mux import SOUNDS, Original, Sound, Span
+from vsmagic.encode.original import Original, Span
 from vsmagic.encode.stopping import stoppable
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
 from vsmagic.errors import OptionError, OutputError
@@ -92,7 +93,7 @@ class Prepared:
         return Original(
             media=self.media,
             track=self.video,
-            carried=mux.plan(self.media, self.video, self.container, sound=sound, slowed=slowdown != 1),
+            carried=carry.plan(self.media, self.video, self.container, sound=sound, slowed=slowdown != 1),
             span=Span(
                 lead=first_time(self.media, self.video),
                 begin=Fraction(*description.begin),
@@ -184,6 +185,6 @@ def shell_commands(prepared: Prepared) -> tuple[str, str]:
         *mux.container_options(prepared.container, prepared.codec, None),
         *("-f", prepared.container.muxer, f"file:{prepared.job.output}"),
     ]
-    mux.tell(original.carried)
+    carry.tell(original.carried)
     mux.tell_of_sound(original)
     return graph, shlex.join(encoder)

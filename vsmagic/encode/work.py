@@ -12,12 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from vsmagic.encode import mux, pipeline, verify
+from vsmagic.encode import carry, mux, pipeline, verify
 from vsmagic.encode.children import Children
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, encode_command, nominal_rate
 from vsmagic.encode.job import Job, Prepared
-from vsmagic.encode.mux import Original
+from vsmagic.encode.original import Original
 from vsmagic.encode.progress import Progress
 from vsmagic.encode.stamp import stamp
 from vsmagic.encode.stopping import stoppable
@@ -114,7 +114,7 @@ def _finish(prepared: Prepared, description: Description, frames: Timeline, orig
     finished = folder / f"finished{prepared.job.output.suffix.lower()}"
     muxed = _mux(prepared, picture, frames, original, finished)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
-    mux.tell(muxed.carried)
+    carry.tell(muxed.carried)
     mux.tell_of_sound(muxed)
     return finished
 
@@ -125,7 +125,7 @@ def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original
     words = ""
     options = mux.container_options(prepared.container, prepared.codec, frames.base)
     options += mux.attach_covers(original, output.parent)
-    for carried in mux.fallbacks(original.carried, prepared.container):
+    for carried in carry.fallbacks(original.carried, prepared.container):
         attempt = replace(original, carried=carried)
         command = mux.mux_command(prepared.ffmpeg, picture, attempt, prepared.container, output, options=options)
         with Children() as children:
