@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from vsmagic.backends import select
 from vsmagic.cli.models import models
 from vsmagic.errors import ModelError, OptionError, SetupError
-from vsmagic.models import catalogue, registry
+from vsmagic.models import registry
 from vsmagic.models.catalogue import ENTRIES
+from vsmagic.models.entry import Entry
 
 SMALL = "2x_AnimeJaNai_HD_V3_SuperUltraCompact-fp32.onnx"
 NAME = "animejanai-v3-superultracompact"
@@ -65,7 +66,7 @@ def test_json_has_every_fact(run: Run) -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_show_tells_licence_and_origin(run: Run, entry: catalogue.Entry) -> None:
+def test_show_tells_licence_and_origin(run: Run, entry: Entry) -> None:
     done = run("show", entry.name)
     assert done.exit_code == 0
     assert f"{entry.licence}: commercial use is {'allowed' if entry.commercial else 'forbidden'}" in done.stdout

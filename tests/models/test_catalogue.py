@@ -14,7 +14,8 @@ import pytest
 
 from vsmagic.errors import ModelError
 from vsmagic.models import catalogue, inspect, motion, registry, store
-from vsmagic.models.catalogue import ENTRIES, Entry, File
+from vsmagic.models.catalogue import ENTRIES
+from vsmagic.models.entry import Entry, File
 from vsmagic.models.spec import load_spec
 from vsmagic.settings import settings
 

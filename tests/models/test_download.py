@@ -19,8 +19,8 @@ import pytest
 
 from vsmagic.errors import ModelError, OutputError
 from vsmagic.models import download, http_part, registry, store
-from vsmagic.models.catalogue import Entry, File
 from vsmagic.models.download import Patience
+from vsmagic.models.entry import Entry, File
 from vsmagic.settings import settings
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -544,7 +544,7 @@ def test_two_processes_fetch_it_once(server: Server, tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from vsmagic.models import download\n"
-        "from vsmagic.models.catalogue import Entry, File\n"
+        "from vsmagic.models.entry import Entry, File\n"
         f"facts = {{'sha256': {hashlib.sha256(CONTENT).hexdigest()!r}, 'bytes': {len(CONTENT)}}}\n"
         "file = File(name='weights.pth', url=sys.argv[1], **facts)\n"
         "download.fetch(Entry(name='tested', family='', halo=1, licence='', page='', description='', file=file))\n"

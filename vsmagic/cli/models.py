@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from vsmagic.models.catalogue import Entry, File
+    from vsmagic.models.entry import Entry, File
     from vsmagic.models.spec import Quantized
     from vsmagic.models.store import State
 

@@ -13,6 +13,7 @@ import msgspec
 from vsmagic.errors import ModelError, OptionError, OutputError
 from vsmagic.files import cache_folder, write_atomically
 from vsmagic.models import catalogue, inspect, prepare, registry, store
+from vsmagic.models.entry import Entry
 from vsmagic.models.rife.added import Added, encode
 from vsmagic.models.spec import FILES, ModelSpec, encode_spec
 from vsmagic.settings import settings
@@ -61,7 +62,7 @@ def add(path: Path, name: str | None = None) -> ModelSpec | Added:
     return spec
 
 
-def _add_rife(found: "Weights", called: str, entry: catalogue.Entry | None, path: Path) -> Added:
+def _add_rife(found: "Weights", called: str, entry: Entry | None, path: Path) -> Added:
     """Keep the weights of a RIFE, once a network has been made of them and agreed with PyTorch."""
     from vsmagic.models.rife import convert as rife
     from vsmagic.models.rife.resolve import fits, make
@@ -82,7 +83,7 @@ def _add_rife(found: "Weights", called: str, entry: catalogue.Entry | None, path
     return facts
 
 
-def _free(name: str, path: Path) -> catalogue.Entry | None:
+def _free(name: str, path: Path) -> Entry | None:
     """Check that a name can be given; return the entry that waits for this model to be added by hand."""
     if not store.is_name(name) or name == "auto" or Path(name).suffix.lower() in registry.SUFFIXES:
         raise OptionError(

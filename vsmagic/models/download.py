@@ -14,7 +14,7 @@ from pathlib import Path
 from vsmagic.errors import ModelError, OutputError
 from vsmagic.files import cache_folder
 from vsmagic.models import http_part, registry, store
-from vsmagic.models.catalogue import Entry, File
+from vsmagic.models.entry import Entry, File
 from vsmagic.settings import settings
 
 log = logging.getLogger(__name__)

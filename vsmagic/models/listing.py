@@ -4,7 +4,7 @@ import msgspec
 
 from vsmagic.errors import ModelError
 from vsmagic.models import catalogue, motion, registry, store
-from vsmagic.models.catalogue import Entry
+from vsmagic.models.entry import Entry
 from vsmagic.models.rife.added import PRECISIONS, load
 from vsmagic.models.rife.architecture import of_version
 from vsmagic.models.spec import ModelSpec, Quantized, load_spec

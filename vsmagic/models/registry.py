@@ -11,7 +11,7 @@ from vsmagic.digest import digest
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, store
-from vsmagic.models.catalogue import Entry
+from vsmagic.models.entry import Entry
 from vsmagic.models.spec import FILES, ModelSpec, encode_spec, load_spec
 from vsmagic.settings import settings
 

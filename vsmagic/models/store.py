@@ -21,7 +21,7 @@ import msgspec
 
 from vsmagic.errors import ModelError, OutputError
 from vsmagic.files import write_atomically
-from vsmagic.models.catalogue import Entry, File
+from vsmagic.models.entry import Entry, File
 from vsmagic.settings import settings
 
 State = Literal["built in", "fetched", "added", "damaged", "not fetched", "by hand"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vsmagic.errors import ModelError, OptionError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, motion, registry, store
-from vsmagic.models.catalogue import Entry
+from vsmagic.models.entry import Entry
 from vsmagic.models.motion import FlowScale, MotionModel, MotionSpec
 from vsmagic.models.rife.added import PRECISIONS, Added, encode, load
 from vsmagic.models.rife.architecture import Architecture
