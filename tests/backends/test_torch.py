@@ -1,15 +1,10 @@
-"""PyTorch and VSGAN: against ONNX Runtime and the plugins, on models that no plugin runs, and when things go wrong."""
+"""PyTorch: against ONNX Runtime and the plugins, and when things go wrong."""
 
-import importlib.util
-import logging
 import os
 import subprocess
 import sys
 import textwrap
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +13,15 @@ import vapoursynth as vs
 import frames as fr
 import networks
 import vsmagic
-from vsmagic.backends import base, infer, select
+from inference import resolved, run
+from vsmagic.backends import base, select
 from vsmagic.backends.base import Request
 from vsmagic.backends.torch import TORCH
-from vsmagic.backends.vsgan import VSGAN, trial
 from vsmagic.errors import BackendError, ModelError
-from vsmagic.models import evaluate, registry, store
-from vsmagic.models.add import add
+from vsmagic.models import evaluate
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (pip install 'vsmagic[torch]')")
+
 
 WEIGHTS = [
     "magic-x2",
@@ -40,33 +35,6 @@ WEIGHTS = [
     "realesr-animevideov3.pth",
     "derived/realesr-general-x4v3_from-ncnn-fp16.pth",
 ]
-
-
-def resolved(name: str, data: Path) -> registry.Model:
-    return registry.resolve(name if name == "magic-x2" else str(data / "weights" / name))
-
-
-def run(model: registry.Model, clip: vs.VideoNode, backend: base.Backend = TORCH, **more: Any) -> vs.VideoNode:
-    return infer.infer(clip, infer.Plan(model=model, backend=backend, precision="f32", **more))
-
-
-def swinir(path: Path) -> "torch.nn.Module":
-    """An architecture of windows, which the exporter fixes to the size it saw; saved at ``path``."""
-    from spandrel.architectures.SwinIR.__arch.SwinIR import SwinIR
-
-    torch.manual_seed(1)
-    shape = {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 4, "mlp_ratio": 2}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it calls torch.meshgrid in an old way
-        net = SwinIR(img_size=16, upscale=2, upsampler="pixelshuffledirect", **shape).eval()
-    torch.save({"params": net.state_dict()}, path)
-    return net
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VSMAGIC_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.mark.parametrize("name", WEIGHTS, ids=lambda name: Path(name).stem[:50])
@@ -221,75 +189,6 @@ def test_sizes_are_worked_out_once(data: Path) -> None:
     assert all(value.numel() <= 16 for value in seen)
 
 
-def test_an_architecture_without_onnx_is_kept_and_run(
-    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    net = swinir(tmp_path / "swin.pth")
-    with caplog.at_level(logging.INFO):
-        spec = add(tmp_path / "swin.pth", "swin")
-    assert "this SwinIR has no ONNX for every size; only backend torch runs it" in caplog.text
-    assert capfd.readouterr().out == ""
-    (tmp_path / "swin.pth").unlink()
-    assert (spec.form, spec.scale, spec.channels, spec.halo) == ("torch", 2, 3, None)
-    assert sorted(path.name for path in store.added("swin").iterdir()) == ["spec.json", "weights.safetensors"]
-
-    clip = fr.textured(vs.RGBS, 37, 29)  # of no multiple
-    caplog.clear()
-    with caplog.at_level(logging.INFO):
-        result = vsmagic.upscale(clip, model="swin", scale=2, precision="f32")
-    assert "backend auto: torch, since the model has no ONNX" in caplog.text
-    padded = vsmagic.clips.pad(clip, spec.multiple)
-    with torch.no_grad():
-        expected = net(torch.from_numpy(np.stack(fr.planes(padded))[None].astype(np.float32))).numpy()[0, :, :58, :74]
-    assert np.abs(np.stack(fr.planes(result)) - expected).max() < 1e-4
-
-
-def test_other_backends_and_engines_refuse_it_and_name_the_remedy(cache: Path, tmp_path: Path) -> None:
-    from vsmagic.engine import plan
-    from vsmagic.engine.key import Shapes
-    from vsmagic.engine.library import TENSORRT_RTX
-
-    swinir(tmp_path / "swin.pth")
-    model = registry.resolve(str(tmp_path / "swin.pth"))  # as --model swin.pth does
-    clip = fr.textured(vs.RGBS, 32, 32)
-    for name in ("ov", "ort"):
-        with pytest.raises(
-            BackendError, match=rf"backend {name} cannot run .*PyTorch alone runs it\. Use backend=torch"
-        ):
-            vsmagic.upscale(clip, model=str(tmp_path / "swin.pth"), scale=2, backend=name)
-    with pytest.raises(ModelError, match=r"no engine can be built of it\. Run it with backend torch"):
-        plan.jobs(
-            model, TENSORRT_RTX, "1", plan.Target(capabilities=("8.6",)), shapes=Shapes.fixed((32, 32)), precision="f32"
-        )
-
-
-def test_what_an_architecture_does_to_its_result_and_to_small_pictures_is_done(cache: Path, tmp_path: Path) -> None:
-    """MixDehazeNet's own forward gives -1 to 1, and it needs 40 pixels; Spandrel knows both."""
-    from spandrel.architectures.MixDehazeNet.__arch.MixDehazeNet import MixDehazeNet
-
-    torch.manual_seed(1)
-    net = MixDehazeNet(embed_dims=[8, 16, 32, 16, 8], depths=[1, 1, 1, 1, 1]).eval()
-    torch.save(net.state_dict(), tmp_path / "mix.pth")
-    model = registry.resolve(str(tmp_path / "mix.pth"))
-    assert model.spec.multiple % 4 == 0
-    assert model.spec.multiple >= 40
-    clip = fr.textured(vs.RGBS, 2 * model.spec.multiple, model.spec.multiple)
-    with torch.no_grad():
-        expected = net(torch.from_numpy(np.stack(fr.planes(clip))[None].astype(np.float32))).numpy()[0] * 0.5 + 0.5
-    assert np.abs(np.stack(fr.planes(run(model, clip))) - expected).max() < 1e-4
-
-
-def test_weights_that_give_no_numbers_are_not_registered(cache: Path, tmp_path: Path) -> None:
-    net = swinir(tmp_path / "swin.pth")
-    damaged = {
-        name: value * float("nan") if value.is_floating_point() else value for name, value in net.state_dict().items()
-    }
-    torch.save({"params": damaged}, tmp_path / "swin.pth")
-    with pytest.raises(ModelError, match="not finite; its weights are damaged"):
-        add(tmp_path / "swin.pth")
-    assert store.added_names() == []
-
-
 @pytest.mark.parametrize(
     ("absent", "backend", "remedy"),
     [
@@ -317,186 +216,3 @@ def test_nothing_imports_pytorch_where_it_is_not_asked_for() -> None:
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-
-
-# ---- VSGAN --------------------------------------------------------------------------------------------------------
-
-needs_vsgan = pytest.mark.skipif(
-    importlib.util.find_spec("vsgan") is None, reason="VSGAN is not installed (pip install --no-deps vsgan)"
-)
-
-
-@needs_vsgan
-@pytest.mark.parametrize("streams", [1, 2])
-def test_vsgan_gives_what_the_plugin_gives(streams: int, data: Path) -> None:
-    """Of a network whose base is added outside, from a file saved on a GPU; order and properties are kept."""
-    model = resolved("realesr-animevideov3.pth", data)
-    assert model.spec.base == "nearest"
-    clip = fr.textured(vs.RGBS, 40, 24, count=3)
-    ours, theirs = run(model, clip, VSGAN, streams=streams), run(model, clip, select.OV)
-    for n in range(3):
-        assert np.abs(np.stack(fr.planes(ours, n)) - np.stack(fr.planes(theirs, n))).max() < 1e-4
-    assert fr.durations(ours) == fr.durations(clip)
-
-
-@needs_vsgan
-def test_vsgan_runs_the_esrgan_family(cache: Path, tmp_path: Path) -> None:
-    from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet
-
-    torch.manual_seed(1)
-    net = RRDBNet(num_filters=16, num_blocks=1, scale=4).eval()
-    torch.save(net.state_dict(), tmp_path / "rrdb.pth")
-    clip = fr.textured(vs.RGBS, 24, 16)
-    result = vsmagic.upscale(clip, model=str(tmp_path / "rrdb.pth"), scale=4, backend="vsgan", precision="f32")
-    with torch.no_grad():
-        expected = net(torch.from_numpy(np.stack(fr.planes(clip))[None].astype(np.float32))).numpy()[0]
-    assert np.abs(np.stack(fr.planes(result)) - expected).max() < 1e-4
-
-
-@needs_vsgan
-def test_the_doctors_trial_of_vsgan_gives_the_picture() -> None:
-    found = fr.planes(trial())
-    assert [(plane.shape, float(plane.mean())) for plane in found] == [((32, 32), level) for level in (0.25, 0.5, 0.75)]
-
-
-@needs_vsgan
-def test_vsgan_refuses_what_it_cannot_load(cache: Path, tmp_path: Path, data: Path) -> None:
-    clip = fr.textured(vs.RGBS, 32, 32)
-    onnx = str(data / "weights" / WEIGHTS[4])
-    with pytest.raises(
-        ModelError, match=r"\.pth of a network of the ESRGAN family.* comes from .*\.onnx\. Use backend=torch"
-    ):
-        vsmagic.upscale(clip, model=onnx, scale=2, backend="vsgan", precision="f32")
-    whole = torch.load(data / "weights/realesr-animevideov3.pth", map_location="cpu", weights_only=True)["params"]
-    torch.save({"params_ema": whole}, tmp_path / "renamed.pth")  # VSGAN takes it for another architecture
-    with pytest.raises(ModelError, match=r"VSGAN cannot load .*renamed\.pth .* Use backend=torch"):
-        vsmagic.upscale(clip, model=str(tmp_path / "renamed.pth"), scale=2, backend="vsgan", precision="f32")
-
-
-# ---- the lane of a GPU, with a stand-in for CUDA -------------------------------------------------------------------
-
-
-class Cuda:
-    """Streams, events and graphs that write down what is asked of them, on the processor."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, recordable: bool = True) -> None:
-        self.log: list[str] = []
-        self.current = "default"
-        self.recorded = 0
-        self.recordable = recordable
-        names = iter(["upload", "compute", "download"])
-        from vsmagic.backends import torch_cuda
-
-        fake = SimpleNamespace(
-            Stream=lambda _: Stream(self, next(names)),
-            Event=lambda: Event(self),
-            CUDAGraph=lambda: Graph(self),
-            stream=lambda stream: Entered(self, stream.name),
-            current_stream=lambda _: SimpleNamespace(name="default"),
-            device=lambda _: Entered(self, self.current),
-            graph=lambda graph, stream, **_: Recording(self, graph, stream),
-            synchronize=lambda _: self.log.append("all done"),
-        )
-        monkeypatch.setattr(torch_cuda.torch, "cuda", fake)
-        monkeypatch.setattr(torch_cuda, "_pinned", torch.empty)
-
-
-class Stream:
-    def __init__(self, cuda: Cuda, name: str) -> None:
-        self.cuda, self.name = cuda, name
-
-    def wait_event(self, event: "Event") -> None:
-        self.cuda.log.append(f"{self.name} waits for {event.of}")
-
-
-class Event:
-    def __init__(self, cuda: Cuda) -> None:
-        self.cuda, self.of = cuda, "nothing"
-
-    def record(self, stream: Stream) -> None:
-        assert self.cuda.current == stream.name
-        self.of = stream.name
-
-    def synchronize(self) -> None:
-        self.cuda.log.append(f"processor waits for {self.of}")
-
-
-class Entered:
-    def __init__(self, cuda: Cuda, name: str) -> None:
-        self.cuda, self.name = cuda, name
-
-    def __enter__(self) -> None:
-        self.before, self.cuda.current = self.cuda.current, self.name
-
-    def __exit__(self, *_: object) -> None:
-        self.cuda.current = self.before
-
-
-class Graph:
-    def __init__(self, cuda: Cuda) -> None:
-        self.cuda = cuda
-
-    def replay(self) -> None:
-        self.cuda.log.append(f"replay on {self.cuda.current}")
-        self.forward()
-
-
-class Recording(Entered):
-    def __init__(self, cuda: Cuda, graph: Graph, stream: Stream) -> None:
-        super().__init__(cuda, stream.name)
-        self.graph = graph
-
-    def __exit__(self, *_: object) -> None:
-        if not self.cuda.recordable:
-            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")  # and the stream stays
-        super().__exit__()
-        self.cuda.recorded += 1
-
-
-@pytest.mark.parametrize("recordable", [True, False])
-def test_a_gpu_lane_orders_its_streams(
-    recordable: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from vsmagic.backends.torch_cuda import GpuLane
-    from vsmagic.backends.torch_frames import Network, through
-
-    ran_on: list[str] = []
-    cuda = Cuda(monkeypatch, recordable=recordable)
-
-    def enlarge(picture: "torch.Tensor") -> "torch.Tensor":
-        ran_on.append(cuda.current)
-        assert picture.dtype == torch.float16
-        assert picture.is_contiguous(memory_format=torch.channels_last)
-        return picture.repeat_interleave(2, 2).repeat_interleave(2, 3)
-
-    network = Network(run=enlarge, scale=2, planes=3, real=torch.float16, layout=torch.channels_last)
-    lane = GpuLane(network, (3, 16, 24), torch.device("cpu"))
-    assert ran_on == ["compute"] * 4  # three to warm up and one that is recorded, all on the lane's own stream
-    assert cuda.current == "default"
-    assert ("cannot be recorded as a CUDA graph" in caplog.text) is not recordable
-    monkeypatch.setattr(Graph, "forward", lane._forward, raising=False)
-
-    clip = fr.textured(vs.RGBS, 24, 16, count=3)
-    cuda.log.clear()
-    result = through([clip], [lane], scale=2, name="x")
-    found = np.stack(fr.planes(result, 2))
-    assert cuda.log == [
-        "compute waits for upload",
-        *(["replay on compute"] if recordable else []),
-        "download waits for compute",
-        "processor waits for download",
-    ]
-    expected = np.stack(fr.planes(clip, 2)).repeat(2, 1).repeat(2, 2)
-    assert np.abs(found - expected).max() < 1e-3
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-@pytest.mark.parametrize("precision", ["f16", "f32"])
-def test_a_gpu_gives_what_the_processor_gives(precision: str, data: Path) -> None:
-    model = resolved("realesr-animevideov3.pth", data)
-    clip = fr.textured(vs.RGBS, 96, 64, count=6)
-    ours = infer.infer(clip, infer.Plan(model=model, backend=TORCH, precision=precision, streams=3))
-    theirs = run(model, clip, select.OV)
-    for n in range(6):
-        difference = np.abs(np.stack(fr.planes(ours, n)) - np.stack(fr.planes(theirs, n))).max()
-        assert difference < (1e-4 if precision == "f32" else 2 / 255)
