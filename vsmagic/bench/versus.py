@@ -43,7 +43,7 @@ def measure(compared: Sequence[Case], *, frames: int, rounds: int) -> list[list[
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def lines(compared: Sequence[Case], measured: Sequence[Sequence[float]]) -> list[str]:
+def lines(compared: Sequence[object], measured: Sequence[Sequence[float]]) -> list[str]:
     """Return the results as text."""
     told = []
     for case, row in zip(compared, measured, strict=True):
