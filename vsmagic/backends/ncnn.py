@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 import struct
 import sys
 from collections.abc import Mapping
@@ -75,7 +76,8 @@ def software() -> bool:
 
 def _has(folder: Path, starts: tuple[str, ...]) -> bool:
     try:
-        return any(path.name.startswith(starts) for path in folder.iterdir())
+        with os.scandir(folder) as entries:
+            return any(entry.name.startswith(starts) for entry in entries)
     except OSError:  # there is no such folder
         return False
 
