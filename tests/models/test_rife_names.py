@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from rife_files import exported, saved, weights
 from vsmagic.errors import ModelError, OptionError
-from vsmagic.models import catalogue, listing, registry, store
+from vsmagic.models import catalogue, listing, motion, registry, store
 from vsmagic.models.add import add
 from vsmagic.models.rife import convert
 from vsmagic.models.rife import resolve as rife
@@ -43,13 +43,13 @@ def unexported(monkeypatch: pytest.MonkeyPatch) -> None:
     ("height", "scale"), [(64, 1.0), (1080, 1.0), (1200, 1.0), (1440, 0.5), (2160, 0.5), (2400, 0.5), (4320, 0.25)]
 )
 def test_the_automatic_flow_scale(height: int, scale: float) -> None:
-    assert rife.chosen("auto", height) == scale
+    assert motion.scaled("auto", height, scales=rife.SCALES, limits=rife.LIMITS) == scale
 
 
 @pytest.mark.parametrize("wrong", [0, 0.3, -1, 8, math.nan, math.inf, "much"])
 def test_a_flow_scale_that_is_none(wrong: Any) -> None:
     with pytest.raises(OptionError, match=r"expected auto or one of 0\.25, 0\.5, 1, 2, 4"):
-        rife.chosen(wrong, 1080)
+        motion.scaled(wrong, 1080, scales=rife.SCALES, limits=rife.LIMITS)
 
 
 @pytest.mark.usefixtures("unexported")

@@ -13,7 +13,7 @@ from vsmagic.errors import OptionError  # noqa: E402
 from vsmagic.models import evaluate  # noqa: E402
 from vsmagic.models.displacement import MOTION  # noqa: E402
 from vsmagic.training import export_flow, flow, pictures, scenes  # noqa: E402
-from vsmagic.training.flownet import FlowNet, warp  # noqa: E402
+from vsmagic.training.flownet import FlowNet, aligned, warp  # noqa: E402
 from vsmagic.training.options import FlowOptions  # noqa: E402
 from vsmagic.training.scenes import Pace  # noqa: E402
 
@@ -75,19 +75,53 @@ def test_turned_and_reversed_patches_keep_their_motion(options):
 
 
 def test_an_untrained_network_mixes_both_by_time():
-    first, second = torch.rand(2, 1, 3, 32, 48)
+    first, second = torch.rand(2, 1, 3, 32, 64)
     for time in (0.25, 0.5):
-        plane = torch.full((1, 1, 32, 48), time)
+        plane = torch.full((1, 1, 32, 64), time)
         with torch.inference_mode():
             made = FlowNet()(torch.cat([first.expand(1, -1, -1, -1), second.expand(1, -1, -1, -1), plane], 1))
         assert abs(made.mean() - ((1 - time) * first + time * second).mean()) < 0.02
 
 
-def test_the_export_computes_what_the_network_does_at_any_size():
-    torch.manual_seed(2)
+@pytest.mark.parametrize("moved", [(0.3, 0.0), (-0.4, 0.2), (0.0, 0.0)])
+def test_aligning_finds_a_shift_of_less_than_a_pixel(moved):
+    y, x = torch.meshgrid(torch.arange(40.0), torch.arange(50.0), indexing="ij")
+
+    def seen(dx, dy):
+        waves = (10 * torch.sin(a * (x - dx) + b * (y - dy)) for a, b in ((0.5, 0.1), (0.2, -0.6), (0.35, 0.4)))
+        return torch.stack(list(waves))[None]
+
+    half = [way / 2 for way in moved]
+    step, sure = aligned(seen(*(-way for way in half)), seen(*half))
+    inner = step[0, :, 6:-6, 6:-6]
+    assert inner[0].mean() == pytest.approx(moved[0], abs=0.03)
+    assert inner[1].mean() == pytest.approx(moved[1], abs=0.03)
+    assert 0.5 < sure.min() <= sure.max() <= 1
+    flat = torch.full((1, 3, 16, 16), 0.4)
+    step, sure = aligned(flat, flat + 0.1)
+    assert step.abs().max() == sure.max() == 0
+
+
+def test_pictures_of_a_batch_do_not_see_each_other():
+    torch.manual_seed(3)
     net = FlowNet().eval()
+    given = torch.rand(3, 7, 32, 64)
+    given[:, 6] = torch.tensor([0.2, 0.5, 0.9])[:, None, None]
+    with torch.inference_mode():
+        whole, motions = net.look(given)
+        for number in range(3):
+            alone, found = net.look(given[number : number + 1])
+            assert (whole[number] - alone[0]).abs().max() < 1e-5
+            assert [len(motion) for motion in found] == [1] * 5
+    assert [tuple(motion.shape[1:]) for motion in motions] == [(2, 32 // s, 64 // s) for s in (32, 16, 8, 4, 1)]
+
+
+@pytest.mark.parametrize("levels", [4, 5])
+def test_the_export_computes_what_the_network_does_at_any_size(levels):
+    torch.manual_seed(2)
+    net = FlowNet(levels).eval()
     content = export_flow.build_onnx(net)
-    for height, width in ((16, 16), (48, 80)):
+    for height, width in ((net.multiple, net.multiple), (64, 128)):
         given = torch.rand(1, 7, height, width)
         with torch.inference_mode():
             expected = net(given).numpy()
@@ -103,7 +137,10 @@ def test_a_run_repeats_and_goes_on_after_a_stop(options, tmp_path):
     _, resumed = flow.train_flow(stopped)
     assert resumed.sha256 == one.sha256
     kept = sorted(file.name for file in stopped.output.iterdir())
-    assert kept == ["tiny.json", "tiny.onnx", "tiny.training.json", "tiny.weights"]
+    scales = ["tiny-0.25", "tiny-0.5", "tiny"]
+    assert kept == sorted(
+        [f"{name}.{end}" for name in scales for end in ("json", "onnx")] + ["tiny.training.json", "tiny.weights"]
+    )
     facts = json.loads((stopped.output / "tiny.training.json").read_text())
     assert (facts["sha256"], facts["steps"], facts["start"]) == (one.sha256, 4, None)
 

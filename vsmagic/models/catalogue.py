@@ -60,7 +60,7 @@ ENTRIES: tuple[Entry, ...] = (
     _magic(
         name="magic-flow",
         kind="interpolate",
-        multiple=16,
+        multiple=32,
         halo=None,
         precisions=("f32", "f16"),
         description="Frames in between; small and quick, trained on generated scenes; comes with vsmagic.",

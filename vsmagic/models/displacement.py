@@ -12,10 +12,10 @@ from vsmagic.models.motion import MotionModel
 from vsmagic.settings import settings
 
 MOTION = "motion"
-"""Name of the tensor ``[1, 4, height, width]`` inside a network: x and y in pixels from each place of the new picture
-to the one in the first, and the same to the second."""
+"""Name of the tensor ``[1, 2, height, width]`` inside a network: how many pixels, to the right and downward, what is
+seen in the new picture moves from the first to the second."""
 
-_VERSION = 1
+_VERSION = 2
 
 
 def network(model: MotionModel) -> Path:
@@ -39,17 +39,14 @@ def _cut(model: MotionModel) -> bytes:
     graph = found.graph
     if not any(MOTION in node.output for node in graph.node):
         raise ModelError(f"model {model.name} does not tell the motion it finds; take magic-flow.")
-    for name, values in (("view_zero", [0]), ("view_two", [2]), ("view_four", [4]), ("view_one", [1])):
+    for name, values in (("view_zero", [0]), ("view_one", [1])):
         graph.initializer.append(helper.make_tensor(name, onnx.TensorProto.INT64, [1], values))
     graph.initializer.append(helper.make_tensor("view_nothing", onnx.TensorProto.FLOAT, [1], [0.0]))
     graph.node.extend(
         [
-            helper.make_node("Slice", [MOTION, "view_zero", "view_two", "view_one"], ["view_was"]),
-            helper.make_node("Slice", [MOTION, "view_two", "view_four", "view_one"], ["view_will"]),
-            helper.make_node("Sub", ["view_will", "view_was"], ["view_way"]),
-            helper.make_node("Slice", ["view_way", "view_zero", "view_one", "view_one"], ["view_x"]),
+            helper.make_node("Slice", [MOTION, "view_zero", "view_one", "view_one"], ["view_x"]),
             helper.make_node("Mul", ["view_x", "view_nothing"], ["view_blank"]),
-            helper.make_node("Concat", ["view_way", "view_blank"], ["view"], axis=1),
+            helper.make_node("Concat", [MOTION, "view_blank"], ["view"], axis=1),
         ]
     )
     del graph.output[:]

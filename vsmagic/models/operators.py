@@ -6,10 +6,12 @@ Each is exact to rounding, and takes what networks of pictures have; anything el
 import functools
 from typing import Any
 
+_CUBIC = -0.75  # the slope that PyTorch and every runtime take for cubic sampling
+
 
 @functools.cache
 def grid_sample() -> Any:
-    """Bilinear GridSample of pictures; the evaluator knows the modes by names of a later opset alone."""
+    """GridSample of pictures, linear or cubic; the evaluator knows the modes by names of a later opset alone."""
     import numpy as np
     from onnx.reference.op_run import OpRun
 
@@ -19,29 +21,55 @@ def grid_sample() -> Any:
         def _run(
             self, x: Any, grid: Any, align_corners: Any = None, mode: Any = None, padding_mode: Any = None
         ) -> tuple[Any]:
-            if mode not in (None, "bilinear", "linear") or padding_mode not in (None, "zeros", "border"):
+            cubic = mode in {"bicubic", "cubic"}
+            known = cubic or mode in {None, "bilinear", "linear"}
+            if not known or padding_mode not in {None, "zeros", "border"}:
                 raise NotImplementedError(f"GridSample, {mode}, padded by {padding_mode}")
             height, width = x.shape[2:]
-            places = [
-                (places + 1) / 2 * (size - 1) if align_corners else ((places + 1) * size - 1) / 2
+            border = padding_mode == "border"
+            across, down = (
+                _taps(_pixels(places, size, align_corners), size, cubic=cubic, border=border)
                 for places, size in zip(np.moveaxis(grid.astype(np.float64), 3, 0), (width, height), strict=True)
-            ]
-            if padding_mode == "border":
-                places = [place.clip(0, size - 1) for place, size in zip(places, (width, height), strict=True)]
-            across, down = (np.floor(place) for place in places)
+            )
             result = np.zeros((*x.shape[:2], *grid.shape[1:3]))
             pictures = np.arange(x.shape[0])[:, None, None]
-            for right in (0, 1):
-                for below in (0, 1):
-                    column, row = across + right, down + below
-                    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-                    weight = (1 - abs(places[0] - column)) * (1 - abs(places[1] - row)) * inside
-                    place = row.clip(0, height - 1).astype(int), column.clip(0, width - 1).astype(int)
-                    seen = np.moveaxis(x, 1, 3)[pictures, *place]  # [n, h, w, channels]
-                    result += np.moveaxis(seen * weight[..., None], 3, 1)
+            for column, right in across:
+                for row, below in down:
+                    seen = np.moveaxis(x, 1, 3)[pictures, row, column]  # [n, h, w, channels]
+                    result += np.moveaxis(seen * (right * below)[..., None], 3, 1)
             return (result.astype(x.dtype),)
 
     return GridSample
+
+
+def _pixels(places: Any, size: int, align_corners: Any) -> Any:
+    """Return where places from -1 to 1 are, in pixels from the first one's centre."""
+    return (places + 1) / 2 * (size - 1) if align_corners else ((places + 1) * size - 1) / 2
+
+
+def _taps(places: Any, size: int, *, cubic: bool, border: bool) -> list[tuple[Any, Any]]:
+    """Return the pixels that each place is made of along one axis, as pairs of their numbers and their weights."""
+    import numpy as np
+
+    if border and not cubic:
+        places = places.clip(0, size - 1)
+    first = np.floor(places)
+    found = []
+    for step in (-1, 0, 1, 2) if cubic else (0, 1):
+        pixel = first + step
+        weight = _cubic(abs(places - pixel)) if cubic else 1 - abs(places - pixel)
+        inside = border | ((pixel >= 0) & (pixel < size))
+        found.append((pixel.clip(0, size - 1).astype(int), weight * inside))
+    return found
+
+
+def _cubic(away: Any) -> Any:
+    """R. Keys, 'Cubic convolution interpolation for digital image processing' (1981)."""
+    import numpy as np
+
+    near = ((_CUBIC + 2) * away - (_CUBIC + 3)) * away**2 + 1
+    far = _CUBIC * (((away - 5) * away + 8) * away - 4)
+    return np.where(away <= 1, near, far)
 
 
 @functools.cache

@@ -31,6 +31,9 @@ from vsmagic.training.scenes import Pace, Scene
 
 log = logging.getLogger(__name__)
 
+_STEEPEST = 1.0
+"""Length that a gradient is cut to: now and then aligning divides by next to nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patches:
@@ -153,13 +156,14 @@ def _step(state: run.State[FlowNet], options: FlowOptions, given: Patches) -> No
     """One step: the loss is the picture's error and, at every scale of the network, the motion's."""
     size = given.pictures.shape[2:]
     seen = torch.cat([given.pictures[:, :6], given.time.expand(-1, 1, *size)], 1)
-    made, motions = state.net.look(seen.contiguous(memory_format=torch.channels_last))
+    made, motions = state.net.look(seen)
     loss = _charbonnier(made - given.pictures[:, 6:], 1e-3)
+    way = given.motion[:, 2:] - given.motion[:, :2]
     for found in motions:
-        true = functional.avg_pool2d(given.motion, size[0] // found.shape[2])
+        true = functional.avg_pool2d(way, size[0] // found.shape[2])
         loss = loss + options.guidance * _charbonnier(found - true, 0.1)
     rate = run.rate_at(state.step, steps=options.steps, warmup=options.warmup, peak=options.peak_rate)
-    run.advance(state, loss, rate=rate, memory=options.memory)
+    run.advance(state, loss, rate=rate, memory=options.memory, steepest=_STEEPEST)
 
 
 def _charbonnier(error: Tensor, round_off: float) -> Tensor:

@@ -1,140 +1,237 @@
-"""The network that makes a frame in between: motion at three scales, coarse to fine, then one warp of the pictures.
+"""The network that makes a frame in between: motion from coarse to fine, then one warp of the pictures.
 
-In the manner of L. Kong et al., 'IFRNet: Intermediate Feature Refine Network for Efficient Frame Interpolation'
-(2022) and Z. Huang et al., 'Real-Time Intermediate Flow Estimation for Video Frame Interpolation' (2022): a pyramid
-of features of both frames; at each scale the features are brought to the time wanted by the motion found so far, and
-the motion is corrected; at the end both frames are warped, weighed by a mask, and a residual is added.
+In the manner of X. Jin et al., 'A Unified Pyramid Recurrent Network for Video Frame Interpolation' (2023): the same
+small network corrects the motion at every scale, each time on features that the motion found so far has brought to
+the time wanted. Beside the features it is given what B. D. Lucas and T. Kanade, 'An Iterative Image Registration
+Technique with an Application to Stereo Vision' (1981), would correct, solved in closed form, and says how much of
+that to take: a part of a pixel then need not be learnt. The last correction is that alone, on the full-size luma.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTHS = (16, 24, 48, 64)
-"""Channels of the features at 1/2, 1/4, 1/8 and 1/16 of the picture's size."""
+LEVELS = 4
+"""Sizes of the pictures that motion is looked for in, each half of the one before, while it is learnt."""
 
-MULTIPLE = 16
-"""Width and height that the network takes are multiples of this."""
+CELL = 4
+"""Motion is found for cells of this many pixels, in each size."""
 
-_CELL = 4  # motion is known for cells of 4x4 pixels
-_UNIT = 16.0  # pixels that a motion of 1 stands for: keeps what the layers work with near 1
+_FEATURES = 16
+_COMPARED = 8  # of them, those that frames are compared and aligned by
+_STATE = 12  # planes that each scale hands on to the next
+_COARSE, _SHARED, _FINE = 64, 32, 24  # channels inside the decoders
+_FAR, _NEAR = 3, 1  # cells to every side that frames are compared over, at the coarsest scale and at the others
 _SLOPE = 0.25  # of PReLU below 0, before training
-_COMPARED = 32  # channels of the features that frames are compared by
-_FAR, _NEAR = 3, 2  # cells that the features of both frames are compared over, at 1/16 and at 1/8
+
+# What aligning adds to a neighbourhood's structure: below it there is nothing to hold on to, and no step is made.
+_FLAT_FEATURES, _FLAT_LUMA = 0.02, 2e-5
+_FLAT_ACROSS = 1e-3  # the same, of the structure's own size: along an edge
+_FARTHEST = 1.0  # cell, or pixel: the most that aligning moves; it holds for short ways only
 
 
 class FlowNet(nn.Module):
-    """Makes the picture at a time between two."""
+    """Makes the picture at a time between two.
 
-    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
+    Args:
+        levels: sizes of the pictures that motion is looked for in, each half of the one before. One more reaches
+            twice as far, with the same weights.
+    """
+
+    left: Tensor
+    right: Tensor
+    spread: Tensor
+
+    def __init__(self, levels: int = LEVELS) -> None:
         super().__init__()
-        half, quarter, eighth, sixteenth = widths
-        self.encoder = nn.ModuleList(
-            [_down(3, half), _down(half, quarter), _down(quarter, eighth), _down(eighth, sixteenth)]
+        self.levels = levels
+        self.encoder = nn.Sequential(
+            *_layer(3, _FEATURES, stride=2), *_layer(_FEATURES, _FEATURES, stride=2), *_layer(_FEATURES, _FEATURES)
         )
-        self.coarse = _Decoder(2 * sixteenth + (2 * _FAR + 1) ** 2 + 1, sixteenth + 32, eighth)
-        self.middle = _Decoder(3 * eighth + (2 * _NEAR + 1) ** 2 + 5, eighth + 16, quarter)
-        self.fine = _Decoder(3 * quarter + 5, quarter + 8, 4 * _CELL**2)
+        found = 2 + 1 + _STATE  # a correction, how much of the alignment to take, and the state
+        self.coarse = _decoder(2 * _FEATURES + (2 * _FAR + 1) ** 2 + 1, _COARSE, found)
+        self.shared = _decoder(2 * _FEATURES + (2 * _NEAR + 1) ** 2 + 3 + _STATE + 2, _SHARED, found)
+        self.fine = nn.Sequential(
+            *_layer(_STATE + 3, _FINE), nn.Conv2d(_FINE, 1 + CELL**2, 3, padding=1)
+        )  # how much of the last alignment to take, and the mask
+        self.register_buffer("left", _slopes("xyxxy"), persistent=False)
+        self.register_buffer("right", _slopes("xyytt"), persistent=False)
+        self.register_buffer("spread", _enlargement(CELL), persistent=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight, a=_SLOPE)
                 nn.init.zeros_(module.bias)
-        with torch.no_grad():
-            for decoder in (self.coarse, self.middle, self.fine):
-                decoder.tail.weight[:4].mul_(0.05)  # an untrained network finds next to no motion
-            self.fine.tail.weight[4:].zero_()  # and mixes both frames
+        with torch.no_grad():  # an untrained network finds next to no motion, and mixes both frames
+            for last, planes in ((self.coarse[-1], 3), (self.shared[-1], 3), (self.fine[-1], None)):
+                assert isinstance(last, nn.Conv2d)  # noqa: S101 - what Sequential does not tell
+                last.weight[:planes].mul_(0.05)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return ``[n, 3, h, w]`` for ``[n, 7, h, w]``: RGB of the first, RGB of the second, 0 to 1, and the time.
 
-        The time, 0 to 1, is the same all over its plane. h and w are multiples of 16.
+        The time, above 0 and below 1, is the same all over its plane. h and w are multiples of :attr:`multiple`.
         """
         result, _ = self.look(pictures)
         return result
 
     def look(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the picture, and the motions found on the way, coarse to fine, ``[n, 4, h / s, w / s]``.
+        """Return the picture, and the motions found on the way, coarse to fine.
 
-        A motion is x and y in pixels of the full size from the place in the new picture to the one in the first,
-        and the same to the second; s is 16, 8, 4.
+        A motion is ``[n, 2, h / s, w / s]``, s being 32 (with 4 levels), 16, 8, 4 and 1: how many pixels of the full
+        size, to the right and downward, what is seen in the new picture moves from the first to the second. Both
+        ends follow from it and the time, as of things that move evenly.
         """
-        first, second, time = pictures[:, 0:3], pictures[:, 3:6], pictures[:, 6:7]
-        ones, twos = self._features(first), self._features(second)
-        # Speed, the same at every time if motion is even, is what is found; the way to each frame follows from it.
-        part = torch.cat([-time, -time, 1 - time, 1 - time], 1)[:, :, ::16, ::16]
-        speed, state = self.coarse([ones[3], twos[3], compared(ones[3], twos[3], _FAR)], part[:, 2:3])
-        motions = [speed * part * _UNIT]
-        for decoder, level, reach in ((self.middle, 2, _NEAR), (self.fine, 1, 0)):
-            speed, part = twice(speed), part[:, :, :1, :1].expand(-1, -1, *ones[level].shape[2:])
-            motion = speed * part * (_UNIT / 2 ** (level + 1))
-            was, will = warp(ones[level], motion[:, :2]), warp(twos[level], motion[:, 2:])
-            seen = [was, will, twice(state), speed, *([compared(was, will, reach)] if reach else [])]
-            step, state = decoder(seen, part[:, 2:3])
-            speed = speed + step
-            motions.append(speed * part * _UNIT)
-        full = functional.interpolate(motions[-1], scale_factor=_CELL, mode="bilinear", align_corners=False)
-        spread = functional.pixel_shuffle(state, _CELL)  # [n, 4, h, w]: mask and residual
-        mask = torch.sigmoid(spread[:, :1]) * (1 - time)
-        other = torch.sigmoid(-spread[:, :1]) * time
-        mask = mask / (mask + other)
-        mixed = mask * warp(first, full[:, :2]) + (1 - mask) * warp(second, full[:, 2:])
-        return mixed + spread[:, 1:], motions
+        height, width = pictures.shape[2:]
+        # First and second lie one after the other, so that everything is done to both at once.
+        both = pictures[:, :6].reshape(-1, 3, height, width)
+        time = pictures[:, 6:7, :1, :1]
+        ways = torch.cat([-time, 1 - time], 1)[:, :, None]
+        sizes = [both]
+        for _ in range(self.levels - 1):
+            sizes.append(functional.avg_pool2d(sizes[-1], 2))
+        when = pictures[:, 6:7, :: self.multiple, :: self.multiple]
+        motion, state, motions = self._found([self.encoder(4 * size - 2) for size in sizes], when, ways)
+        full = self._of_pixels(motion * CELL)
+        luma = warp(both.mean(1, keepdim=True), _to_ends(full, ways)).reshape(-1, 2, height, width)
+        step, sure = self._alignment(luma)
+        out = self.fine(torch.cat([state, step, sure], 1))
+        full = self._of_pixels(motion * CELL + step * torch.sigmoid(out[:, :1]))
+        mask = functional.pixel_shuffle(out[:, 1:], CELL)
+        ends = warp(both, _to_ends(full, ways), mode="bicubic").reshape(-1, 6, height, width)
+        was, will = ends[:, :3], ends[:, 3:]
+        share = torch.sigmoid(mask + torch.log((1 - time) / time))  # of the first frame: by time, where mask is 0
+        return will + share * (was - will), [*motions, full]
+
+    @property
+    def multiple(self) -> int:
+        """Width and height of the pictures are multiples of this."""
+        return CELL << (self.levels - 1)
 
     @property
     def activations(self) -> int:
-        """Values alive at once at the widest place, per pixel: both pictures, both warped, mask, residual, motion."""
-        return 7 + 6 + 4 + 8
+        """Values alive at once at the widest place, per pixel: both pictures and both warped, motion, mask, grid."""
+        return 7 + 6 + 2 + 4 + 4
 
-    def _features(self, picture: Tensor) -> list[Tensor]:
-        found, planes = [], 4 * picture - 2
-        for stage in self.encoder:
-            planes = stage(planes)
-            found.append(planes)
-        return found
+    def _found(self, features: list[Tensor], when: Tensor, ways: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return the motion in cells of 4 pixels, the state, and the motions of all scales in pixels."""
+        one, two, pair = _both(features[-1])
+        out = self.coarse(torch.cat([pair, compared(one, two, _FAR), when], 1))
+        motion, state = out[:, :2], out[:, 3:]
+        motions = [motion * self.multiple]
+        for level in reversed(range(self.levels - 1)):
+            motion, state = enlarged(motion, 2) * 2, enlarged(state, 2)
+            was, will, pair = _both(warp(features[level], _to_ends(motion, ways)))
+            was, will = was[:, :_COMPARED], will[:, :_COMPARED]
+            step, sure = aligned(was, will)
+            out = self.shared(torch.cat([pair, compared(was, will, _NEAR), step, sure, state, motion * 0.1], 1))
+            motion, state = motion + out[:, :2] + step * torch.sigmoid(out[:, 2:3]), out[:, 3:]
+            motions.append(motion * (CELL << level))
+        return motion, state, motions
+
+    def _of_pixels(self, motion: Tensor) -> Tensor:
+        """Return the motion of every pixel from that of cells, ``[n, 2, h, w]``: :func:`enlarged` in half its time."""
+        height, width = motion.shape[2:]
+        padded = functional.pad(motion.reshape(-1, 1, height, width), (1,) * 4, mode="replicate")
+        pixels = functional.pixel_shuffle(functional.conv2d(padded, self.spread), CELL)
+        return pixels.reshape(-1, 2, CELL * height, CELL * width)
+
+    def _alignment(self, luma: Tensor) -> tuple[Tensor, Tensor]:
+        """:func:`aligned` of the two planes of ``[n, 2, h, w]``, for cells, in pixels; one convolution each side."""
+        padded = functional.pad(luma, (1,) * 4, mode="replicate")
+        products = functional.conv2d(padded, self.left) * functional.conv2d(padded, self.right)
+        margin = CELL // 2
+        wide = functional.pad(products, (margin,) * 4, mode="replicate")
+        return _solved(functional.avg_pool2d(wide, 2 * CELL, CELL), _FLAT_LUMA)
 
 
-class _Decoder(nn.Module):
-    """Corrects the speed at one scale, and hands on what it knows."""
-
-    def __init__(self, given: int, width: int, state: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(given, width, 3, padding=1), nn.PReLU(width),
-            nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width),
-            nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width),
-        )  # fmt: skip
-        self.tail = nn.Conv2d(width, 4 + state, 3, padding=1)
-
-    def forward(self, planes: list[Tensor], time: Tensor) -> tuple[Tensor, Tensor]:
-        out = self.tail(self.body(torch.cat([*planes, time], 1)))
-        return out[:, :4], out[:, 4:]
+def _layer(given: int, made: int, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(given, made, 3, stride=stride, padding=1), nn.PReLU(made)]
 
 
-def _down(given: int, made: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(given, made, 3, stride=2, padding=1), nn.PReLU(made))
+def _decoder(given: int, width: int, made: int) -> nn.Sequential:
+    inner = [*_layer(given, width), *_layer(width, width), *_layer(width, width)]
+    return nn.Sequential(*inner, nn.Conv2d(width, made, 3, padding=1))
 
 
-def twice(planes: Tensor) -> Tensor:
-    """Double the size, bilinear."""
-    return functional.interpolate(planes, scale_factor=2, mode="bilinear", align_corners=False)
+def _both(planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the features of the first and of the second, ``[n, c, h, w]`` each, and both, ``[n, 2c, h, w]``."""
+    pair = planes.reshape(-1, 2 * _FEATURES, *planes.shape[2:])
+    return pair[:, :_FEATURES], pair[:, _FEATURES:], pair
+
+
+def _to_ends(motion: Tensor, ways: Tensor) -> Tensor:
+    """Return how far it is from the new picture's places to the first's and the second's, ``[2n, 2, h, w]``."""
+    return (motion[:, None] * ways).reshape(-1, 2, *motion.shape[2:])
+
+
+def enlarged(planes: Tensor, times: int) -> Tensor:
+    """Enlarge, bilinear."""
+    return functional.interpolate(planes, scale_factor=times, mode="bilinear", align_corners=False)
+
+
+def _enlargement(times: int) -> Tensor:
+    """Return weights ``[times ** 2, 1, 3, 3]`` of a convolution that makes of each cell what :func:`enlarged` does."""
+    one_each = torch.eye(9).reshape(9, 1, 3, 3)
+    middle = slice(times, 2 * times)
+    return enlarged(one_each, times)[:, 0, middle, middle].reshape(3, 3, times**2, 1).permute(2, 3, 0, 1).contiguous()
 
 
 def compared(ones: Tensor, twos: Tensor, reach: int) -> Tensor:
     """Return how alike each cell of one is to each cell of the other around it, ``[n, (2 * reach + 1) ** 2, h, w]``."""
-    ones, twos = ones[:, :_COMPARED], twos[:, :_COMPARED]
-    height, width = ones.shape[2:]
     around = functional.pad(twos, (reach,) * 4)
-    steps = range(2 * reach + 1)
-    alike = [(ones * around[:, :, y : y + height, x : x + width]).mean(1, keepdim=True) for y in steps for x in steps]
+    # Ends are counted from the far side, so that the graph need not ask for sizes.
+    shown = [slice(step, step - 2 * reach or None) for step in range(2 * reach + 1)]
+    alike = [(ones * around[:, :, rows, columns]).mean(1, keepdim=True) for rows in shown for columns in shown]
     return torch.cat(alike, 1)
 
 
-def warp(planes: Tensor, motion: Tensor) -> Tensor:
-    """Fetch every pixel from where its motion (x, y in pixels of these planes) points; the border goes on for ever."""
-    height, width = planes.shape[2:]
+def aligned(was: Tensor, will: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far, in cells, one lies from the other around each cell, and how much there is to tell it by.
+
+    Returns:
+        ``[n, 2, h, w]`` to the right and downward, and ``[n, 1, h, w]``, 0 to 1.
+    """
+    around = functional.pad((was + will) / 2, (1,) * 4, mode="replicate")
+    x = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
+    y = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
+    apart = was - will
+    pairs = ((x, x), (y, y), (x, y), (x, apart), (y, apart))
+    products = torch.cat([(one * other).mean(1, keepdim=True) for one, other in pairs], 1)
+    return _solved(functional.avg_pool2d(functional.pad(products, (2,) * 4, mode="replicate"), 5, 1), _FLAT_FEATURES)
+
+
+def _solved(sums: Tensor, flat: float) -> tuple[Tensor, Tensor]:
+    """Solve for the step: ``sums`` are means of xx, yy, xy, xt and yt around each place."""
+    xx, yy, xy, xt, yt = torch.split(sums, 1, 1)
+    structure = xx + yy
+    doubt = flat + _FLAT_ACROSS * structure
+    xx, yy = xx + doubt, yy + doubt
+    step = torch.cat([yy * xt - xy * yt, xx * yt - xy * xt], 1) / (xx * yy - xy * xy)
+    return step.clamp(-_FARTHEST, _FARTHEST), structure / (structure + 2 * flat)
+
+
+def _slopes(kinds: str) -> Tensor:
+    """Return weights ``[k, 2, 3, 3]`` that give, of two planes, the mean's slope (x, y) or what they are apart (t)."""
+    across = torch.zeros(2, 3, 3)
+    across[:, 1, 0], across[:, 1, 2] = -0.25, 0.25
+    apart = torch.zeros(2, 3, 3)
+    apart[0, 1, 1], apart[1, 1, 1] = 1, -1
+    return torch.stack([{"x": across, "y": across.transpose(1, 2), "t": apart}[kind] for kind in kinds])
+
+
+def warp(planes: Tensor, motion: Tensor, mode: str = "bilinear") -> Tensor:
+    """Fetch every pixel from where its motion (x, y in pixels of these planes) points; the border goes on for ever.
+
+    Args:
+        planes: ``[n, c, h, w]``.
+        motion: ``[n, 2, h, w]``.
+        mode: bilinear, or bicubic, which keeps what is fine at the cost of twice the time.
+    """
     # Counted up inside the graph, so that it fits any size: ONNX has this in every runtime.
     one = torch.ones_like(motion[:, :1])
-    x = (torch.cumsum(one, 3) - 0.5 + motion[:, 0:1]) * (2 / width) - 1
-    y = (torch.cumsum(one, 2) - 0.5 + motion[:, 1:2]) * (2 / height) - 1
-    grid = torch.cat([x, y], 1).permute(0, 2, 3, 1)
-    return functional.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    places = torch.cat([torch.cumsum(one, 3), torch.cumsum(one, 2)], 1)
+    sizes = places[:, :, -1:, -1:]
+    grid = (places - 0.5 + motion) * (2 / sizes) - 1
+    return functional.grid_sample(
+        planes, grid.permute(0, 2, 3, 1), mode=mode, padding_mode="border", align_corners=False
+    )

@@ -74,32 +74,32 @@ class FlowOptions:
     """Pictures that things in the scenes are made of."""
     picture_size: int = 256
     """Their height and width in pixels, even."""
-    scenes: int = 4000
+    scenes: int = 3000
     """Scenes to draw."""
-    scene_size: int = 192
+    scene_size: int = 256
     """Their height and width in pixels."""
-    still: float = 0.15
+    still: float = 0.2
     """Share of things, and of cameras, that stay where they are."""
-    speed: float = 0.05
+    speed: float = 0.06
     """Mean way of the others, as a share of a scene's size."""
     oddity: float = 0.5
     """Share of things that also turn, and of those that also grow or shrink."""
     start: Path | None = None
     """Weights to start from, ``NAME.weights`` of an earlier run; None for random ones."""
 
-    steps: int = 14_000
+    steps: int = 20_000
     """Steps of the optimiser."""
-    batch: int = 8
+    batch: int = 4
     """Patches a step."""
-    patch: int = 128
-    """Their height and width in pixels, a multiple of 16."""
+    patch: int = 192
+    """Their height and width in pixels, a multiple of 32."""
     peak_rate: float = 1e-3
     """Learning rate at its highest."""
     warmup: int = 300
     """Steps until the rate is at its highest; from there it falls to 0."""
     memory: float = 0.998
     """What the running mean of the weights keeps at each step."""
-    guidance: float = 0.004
+    guidance: float = 0.003
     """What an error of a pixel in the motion counts beside one of 1 in the picture."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
@@ -110,7 +110,7 @@ class FlowOptions:
                 f"train flow: steps {self.steps}, pictures {self.pictures}, scenes {self.scenes}, batch {self.batch} "
                 f"and threads {self.threads} must each be at least 1."
             )
-        if self.patch % 16 or not 16 <= self.patch <= self.scene_size:
+        if self.patch % 32 or not 32 <= self.patch <= self.scene_size:
             raise OptionError(
-                f"train flow: patch {self.patch} must be a multiple of 16, at most the scene size {self.scene_size}."
+                f"train flow: patch {self.patch} must be a multiple of 32, at most the scene size {self.scene_size}."
             )

@@ -49,12 +49,16 @@ def rate_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def advance[Net: nn.Module](state: State[Net], loss: torch.Tensor, *, rate: float, memory: float) -> None:
-    """Follow the gradient of a loss, and let the running mean follow the weights."""
+def advance[Net: nn.Module](
+    state: State[Net], loss: torch.Tensor, *, rate: float, memory: float, steepest: float = math.inf
+) -> None:
+    """Follow the gradient of a loss, cut to a length of ``steepest``; let the running mean follow the weights."""
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     state.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    if steepest < math.inf:
+        nn.utils.clip_grad_norm_(state.net.parameters(), steepest)
     state.optimiser.step()
     state.step += 1
     state.loss = float(loss.detach())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsmagic.errors import ModelError, OptionError
+from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, motion, registry, store
 from vsmagic.models.entry import Entry
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Flow scales there are, as in the authors' own program."""
 
-_LIMITS = ((1200, 1.0), (2400, 0.5))
+LIMITS = ((1200, 1.0), (2400, 0.5))
 """Frames of up to so many lines get this scale by themselves, larger ones a quarter. RIFE's authors recommend 0.5 for
 4K (README of hzwer/Practical-RIFE); 1200 and 2400 are the largest heights that go by the names of 1080p and 4K."""
 
@@ -32,20 +32,6 @@ _PREFERRED = ("4.25", "4.26", "4.25-lite", "4.6", "4.15-lite", "4.26-heavy", "4.
 
 _PREPARATION = 1
 """Goes up when what is made of a file changes, so that nothing made earlier is taken for it."""
-
-
-def chosen(flow_scale: FlowScale, height: int) -> float:
-    """Return the flow scale to use on frames of a height; for upright pictures, give their width.
-
-    Raises:
-        OptionError: there is no such scale.
-    """
-    if flow_scale == "auto":
-        return next((scale for most, scale in _LIMITS if height <= most), SCALES[0])
-    if isinstance(flow_scale, str) or flow_scale not in SCALES:
-        known = ", ".join(f"{scale:g}" for scale in SCALES)
-        raise OptionError(f"flow_scale: {flow_scale!r} is none; expected auto or one of {known}.")
-    return float(flow_scale)
 
 
 def resolve(name: str, *, flow_scale: FlowScale = "auto", height: int) -> MotionModel:
@@ -63,7 +49,7 @@ def resolve(name: str, *, flow_scale: FlowScale = "auto", height: int) -> Motion
         ModelError: no such model or file, a model that has not been fetched, or a file that is no RIFE.
         SetupError: its weights have to be converted, which needs the ``convert`` extra.
     """
-    scale = chosen(flow_scale, height)
+    scale = motion.scaled(flow_scale, height, scales=SCALES, limits=LIMITS)
     if store.is_name(name) and store.adds_frames(name):
         return _of_added(load(store.added(name)), scale)
     path = Path(name)
