@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,15 @@ from vsmagic.models.quantize import Pictures, quantize
 from vsmagic.models.spec import ModelSpec
 from vsmagic.training import calibration
 from vsmagic.training.degrade import double
+from vsmagic.training.pictures import picture as draw
 
 COMPACT = "2x_AnimeJaNai_HD_V3_Compact-fp32"
 SMALL = "2x_AnimeJaNai_HD_V3_SuperUltraCompact-fp32"
 # MATLAB's rgb2ycbcr, of which the literature's PSNR is.
 LUMA = np.array([65.481, 128.553, 24.966])
+
+
+drawn = cache(draw)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +47,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def cache(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One cache for all tests of this file: making an int8 model takes seconds."""
+def _one_cache(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cache for all tests of this file, and each picture drawn once: making an int8 model takes seconds."""
     monkeypatch.setenv("VSMAGIC_CACHE", str(kept))
-    return kept
+    monkeypatch.setattr(calibration, "picture", drawn)
 
 
 @pytest.fixture
@@ -56,7 +61,8 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def compact(data: Path) -> registry.Model:
-    return made(str(data / "weights" / f"{COMPACT}.onnx"))
+    # A picture in colour is drawn as three: fewer of them keep the law, and most of the time is spent on drawing.
+    return made(str(data / "weights" / f"{COMPACT}.onnx"), partial(calibration.generated, calibration=8, check=4))
 
 
 @pytest.fixture
@@ -64,10 +70,10 @@ def magic() -> registry.Model:
     return made("magic-x2")
 
 
-def made(name: str) -> registry.Model:
+def made(name: str, pictures: Callable[[ModelSpec], Pictures] = calibration.generated) -> registry.Model:
     called = f"{Path(name).stem if '/' in name else name}-int8"
     if called not in store.added_names():
-        quantize(name, calibration.generated)
+        quantize(name, pictures)
     return registry.resolve(called)
 
 
@@ -199,7 +205,9 @@ def test_the_processors_backend_is_chosen(magic: registry.Model) -> None:
     assert select.choose("auto", magic.path).name in ("ov", "ort")
 
 
-def test_the_same_seed_gives_the_same_bytes(empty: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "picture", draw)
+
     def once(seed: int) -> bytes:
         def pictures(spec: ModelSpec) -> Pictures:
             return calibration.generated(spec, seed=seed, calibration=2, check=1)
