@@ -189,18 +189,28 @@ def times(clip: vs.VideoNode) -> Sequence[Fraction]:
     known = known_times(clip)
     if known is not None:
         return known
-    if clip.num_frames > _MOST_READ:
+    if unending(clip):
         raise FormatError(
             f"the clip has a variable rate and claims {clip.num_frames} frames, as a player's clip does; "
             "their times cannot be known ahead. Give the clip a rate with std.AssumeFPS."
         )
     log.info("variable frame rate: reading the durations of %d frames", clip.num_frames)
-    durations = [_duration(frame, n) for n, frame in enumerate(clip.frames(close=True))]
+    durations = [duration(frame, n) for n, frame in enumerate(clip.frames(close=True))]
     remember_times(clip, list(accumulate(durations, initial=Fraction(0))))
     return _timelines[clip]
 
 
-def _duration(frame: vs.VideoFrame, n: int) -> Fraction:
+def unending(clip: vs.VideoNode) -> bool:
+    """Whether a clip's times cannot be known ahead: of variable rate, and as long as what a player hands out."""
+    return known_times(clip) is None and clip.num_frames > _MOST_READ
+
+
+def duration(frame: vs.VideoFrame, n: int) -> Fraction:
+    """Return how long frame n is shown, in seconds.
+
+    Raises:
+        FormatError: it does not tell.
+    """
     num, den = frame.props.get("_DurationNum"), frame.props.get("_DurationDen")
     if not isinstance(num, int) or not isinstance(den, int) or num <= 0 or den <= 0:
         raise FormatError(

@@ -21,7 +21,7 @@ from vsmagic.filters.sizes import Placement
 from vsmagic.keyframes import Rect
 from vsmagic.models import motion, motions
 from vsmagic.models.motion import FlowScale
-from vsmagic.tempo import Number, tempo
+from vsmagic.tempo import Number, at_least_one, tempo
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,10 @@ SceneChanges = Literal["repeat", "blend", "ignore"]
 SCENE_CHANGES = ("repeat", "blend", "ignore")
 Duplicates = Literal["keep", "retime", "drop"]
 DUPLICATES = ("keep", "retime", "drop")
+
+
+AtCut = Callable[[vs.VideoNode, vs.VideoNode, Fraction], vs.VideoNode]
+"""Makes the frame over a cut of those before and after it, given how far it is from one to the other, 0 to 1."""
 
 
 def interpolate(
@@ -57,6 +61,9 @@ def interpolate(
     Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SceneChangeNext``; writes the first four
     where they were absent, ``_SceneChangeNext`` and ``_SceneChangePrev`` unless they are there or ignored, and
     durations. Other properties are those of the source frame at or before.
+
+    A clip of variable rate that has no end, as a player's, takes a whole ``multiplier`` alone: each frame's own
+    duration is divided, and the rate stays variable.
 
     Args:
         clip: the clip. Of variable rate: from ``vsmagic.source``, or its durations are read first.
@@ -123,6 +130,12 @@ def interpolated(
     select.check_names(wanted.backend, wanted.precision)
     if duplicates == "retime" and wanted.model == motion.MVTOOLS:
         raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
+    scenes = _Scenes(between=scene_changes, threshold=threshold)
+    if clips.unending(clip):
+        by = _whole(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
+        source, colour = clips.tagged(clip)
+        found = pattern.divided(by, clip.num_frames)
+        return _in_parts(_made(source, colour, wanted, found, scenes), found.left(source), by)
     if duplicates == "drop":
         clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
     source, colour = clips.tagged(clip)
@@ -132,20 +145,64 @@ def interpolated(
         raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
     rate = Fraction(clip.fps)
     found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
-    maker = (
-        None if wanted.model == motion.MVTOOLS else _Network(source=source, colour=colour, plan=_plan(source, wanted))
-    )
-    marked = source
-    if scene_changes != "ignore":
-        marked = changes.marked(source) if threshold is None else changes.marked(source, threshold=threshold)
-    at_cut = _mixed if scene_changes == "blend" else _nearer
-    if duplicates == "retime" and maker:
+    if duplicates == "retime":
+        maker = _Network(source=source, colour=colour, plan=_plan(source, wanted))
         timing = Timing(pattern=found, tempo=pace, times=times)
-        result = retimed(marked, maker.pictures, timing, maker.compute, at_cut)
+        result = retimed(scenes.marked(source), maker.pictures, timing, maker.compute, scenes.at_cut or _nearer)
     else:
-        made = maker.make(found) if maker else blocks.maker(source)(found)
-        result = _chosen(marked, found, made, at_cut if scene_changes != "ignore" else None)
+        result = _made(source, colour, wanted, found, scenes)
     return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scenes:
+    """What is done between two scenes."""
+
+    between: SceneChanges
+    threshold: float | None
+
+    @property
+    def at_cut(self) -> AtCut | None:
+        """Chooses between, or mixes, the pictures before and after; None where cuts are nothing special."""
+        return {"repeat": _nearer, "blend": _mixed, "ignore": None}[self.between]
+
+    def marked(self, source: vs.VideoNode) -> vs.VideoNode:
+        """Return the clip with its cuts marked, unless they are ignored."""
+        if self.between == "ignore":
+            return source
+        return changes.marked(source) if self.threshold is None else changes.marked(source, threshold=self.threshold)
+
+
+def _made(source: vs.VideoNode, colour: Colour, wanted: Wanted, found: Pattern, scenes: _Scenes) -> vs.VideoNode:
+    """Return all frames of a pattern. Durations are lost."""
+    if wanted.model == motion.MVTOOLS:
+        made = blocks.maker(source)(found)
+    else:
+        made = _Network(source=source, colour=colour, plan=_plan(source, wanted)).make(found)
+    return _chosen(scenes.marked(source), found, made, scenes.at_cut)
+
+
+def _whole(*, fps: Number | None, multiplier: Number | None, slowdown: Number, duplicates: str) -> int:
+    """Return the multiplier for a clip whose times are not known ahead; each frame's own duration is divided by it."""
+    by = at_least_one(1 if multiplier is None else multiplier, "multiplier")
+    if fps is not None or by.denominator != 1 or by == 1 or slowdown != 1 or duplicates != "keep":
+        raise OptionError(
+            "interpolate: the clip has a variable rate and no end, as a player's clip does. Give a whole multiplier, "
+            "such as 2, alone, or give the clip a rate with std.AssumeFPS."
+        )
+    return int(by)
+
+
+def _in_parts(result: vs.VideoNode, timed: vs.VideoNode, by: int) -> vs.VideoNode:
+    """Give each frame its part of the duration of the frame that it comes from, as ``timed`` has it."""
+
+    def part(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        frame = f[0].copy()
+        num, den = clips.duration(f[1], n // by).as_integer_ratio()
+        frame.props.update(_DurationNum=num, _DurationDen=den * by)
+        return frame
+
+    return timed.std.ModifyFrame([result, timed], part)  # of variable rate, as timed is
 
 
 def _plan(source: vs.VideoNode, wanted: Wanted) -> MotionPlan:
@@ -186,7 +243,7 @@ def _chosen(
     source: vs.VideoNode,
     found: Pattern,
     made: vs.VideoNode,
-    at_cut: Callable[[vs.VideoNode, vs.VideoNode, Fraction], vs.VideoNode] | None,
+    at_cut: AtCut | None,
 ) -> vs.VideoNode:
     """Return source frames where output frames coincide with them, and what is made elsewhere but not over cuts."""
     exact = found.left(source)

@@ -101,6 +101,18 @@ def regular(tempo: Tempo, rate: Fraction, frames: int) -> Pattern | None:
     )
 
 
+def divided(by: int, frames: int) -> Pattern:
+    """Return the pattern that makes ``by`` frames of each of so many, whatever their durations."""
+    frames = min(frames, MOST_FRAMES // by)
+    return Pattern(
+        cycle=1,
+        frames=(0,) * by,
+        parts=tuple(Fraction(step, by) for step in range(by)),
+        count=frames * by,
+        tail=(frames - 1) * by,
+    )
+
+
 def listed(tempo: Tempo, times: Sequence[Fraction]) -> Pattern:
     """Return the pattern from frames of any durations.
 
