@@ -1,7 +1,7 @@
 """From a module of PyTorch to an ONNX network that gives the same, whatever the family."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,15 @@ _TOLERANCE = 1 / 1024
 
 
 def exported(
-    network: "torch.nn.Module", example: "torch.Tensor", *, free: Mapping[int, str], what: str, path: Path
+    network: "torch.nn.Module",
+    example: "torch.Tensor",
+    *,
+    free: Mapping[int, str],
+    what: str,
+    path: Path,
+    beside: Sequence[str] = (),
 ) -> bytes:
-    """Return the ONNX of a network of one input and one output, written without a file.
+    """Return the ONNX of a network of one input, called ``input``, and one ``output``, written without a file.
 
     Args:
         network: in evaluation mode.
@@ -26,6 +32,7 @@ def exported(
         free: the axes, of input and output, that may have any size, and what they are called.
         what: names the network in messages.
         path: names the model in messages.
+        beside: names of what the network gives beside the output.
 
     Raises:
         SetupError: something that PyTorch's exporter needs is not installed.
@@ -42,7 +49,7 @@ def exported(
             dynamo=False,
             opset_version=OPSET,
             input_names=["input"],
-            output_names=["output"],
+            output_names=["output", *beside],
             dynamic_axes={"input": dict(free), "output": dict(free)},
         )
     except ImportError as error:

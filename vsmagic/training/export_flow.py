@@ -1,7 +1,6 @@
 """Writes a trained network for frames in between as ONNX with its spec beside it."""
 
 import hashlib
-import io
 import math
 import warnings
 from pathlib import Path
@@ -15,11 +14,11 @@ from onnx.reference import ReferenceEvaluator
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import evaluate
+from vsmagic.models.convert_onnx import exported
 from vsmagic.models.displacement import MOTION
 from vsmagic.models.motion import EMBEDDED_SCALES, MotionSpec, embedded_name, encode_spec
 from vsmagic.training.flownet import FlowNet
 
-OPSET = 17
 TOLERANCE = 1e-4
 
 
@@ -60,20 +59,14 @@ def _export(net: FlowNet, folder: Path, name: str, scale: float) -> MotionSpec:
 
 def build_onnx(net: FlowNet) -> bytes:
     """The network as ONNX: ``input [1, 7, h, w]`` to ``output [1, 3, h, w]``, float32, h and w free."""
-    file = io.BytesIO()
+    example = torch.rand(1, 7, 2 * net.multiple, 3 * net.multiple)
+    free = {2: "height", 3: "width"}
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter, chosen because it keeps sizes free, is deprecated
-        torch.onnx.export(
-            _Telling(net),
-            (torch.rand(1, 7, 2 * net.multiple, 3 * net.multiple),),
-            file,  # type: ignore[arg-type]  # its own annotation is narrower than what it takes
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=["output", MOTION],
-            dynamic_axes={"input": {2: "height", 3: "width"}, "output": {2: "height", 3: "width"}},
+        content = exported(
+            _Telling(net), example, free=free, what="the network", path=Path("magic-flow"), beside=[MOTION]
         )
-    return _tidied(file.getvalue())
+    return _tidied(content)
 
 
 class _Telling(torch.nn.Module):
