@@ -7,8 +7,9 @@ k / (rate * slowdown). The output ends with the source, to the nearest frame.
 import bisect
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+
+import msgspec
 
 from vsmagic.errors import OptionError
 
@@ -21,8 +22,7 @@ _NTSC = (24, 30, 48, 60, 120, 240)
 _NTSC_RATES = {Fraction(rate * 1000, 1001) for rate in _NTSC}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tempo:
+class Tempo(msgspec.Struct, frozen=True, kw_only=True):
     """The pace of the output."""
 
     rate: Fraction
@@ -37,8 +37,7 @@ class Tempo:
         return k * self.step
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an output frame lies in the source."""
 
     frame: int

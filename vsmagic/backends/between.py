@@ -1,7 +1,6 @@
 """Run a network that makes frames in between: padding, planes and memory around the backend's call."""
 
-from dataclasses import dataclass
-
+import msgspec
 import vapoursynth as vs
 
 from vsmagic import clips
@@ -14,8 +13,7 @@ _BYTES = 4  # of a value in float32
 _SLACK = 1.5  # as for networks that enlarge
 
 
-@dataclass(frozen=True, kw_only=True)
-class MotionPlan:
+class MotionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How a network is to be run: everything but the clips."""
 
     model: MotionModel

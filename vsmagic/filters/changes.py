@@ -15,8 +15,8 @@ The numbers were chosen on one half of the marked set of ``tests/marked.py`` and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic import clips
@@ -122,8 +122,7 @@ def _cuts(luma: vs.VideoNode, threshold: float) -> vs.VideoNode:
     return marks.std.ModifyFrame([marks, shifted(marks, -1)], before)
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(msgspec.Struct, frozen=True):
     """How far two frames are apart."""
 
     structure: float

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic import clips
@@ -99,8 +99,7 @@ def interpolate(
     return result
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What makes the frames, as the user names it; see :func:`interpolate`."""
 
     model: str
@@ -154,8 +153,7 @@ def interpolated(
     return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Scenes:
+class _Scenes(msgspec.Struct, frozen=True, kw_only=True):
     """What is done between two scenes."""
 
     between: SceneChanges
@@ -213,8 +211,7 @@ def _plan(source: vs.VideoNode, wanted: Wanted) -> MotionPlan:
     return MotionPlan(model=found, backend=plugin, precision=precision, streams=wanted.streams, device=wanted.device)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Network:
+class _Network(msgspec.Struct, frozen=True, kw_only=True):
     """A network, and the source as it takes it."""
 
     source: vs.VideoNode

@@ -6,9 +6,9 @@ the pattern is as long as the clip.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.tempo import Tempo, place
@@ -20,8 +20,7 @@ _LONGEST_CYCLE = 4096
 _MOST_LEVELS = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """One cycle of output frames."""
 
     cycle: int

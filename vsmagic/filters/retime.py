@@ -1,9 +1,9 @@
 """Even motion over repeated frames: animation on twos moves from each drawing to the next, not in steps."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+import msgspec
 import vapoursynth as vs
 
 from vsmagic.filters import repeats
@@ -14,8 +14,7 @@ Compute = Callable[[vs.VideoNode, vs.VideoNode, vs.VideoNode], vs.VideoNode]
 """Makes the picture between two at a time: RGBS, RGBS and GRAYS to the source's format."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """When everything is."""
 
     pattern: Pattern

@@ -1,8 +1,6 @@
 """Models that make frames in between: their facts, and how a name becomes one that runs."""
 
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -50,8 +48,7 @@ class MotionSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Hash of the ONNX file, lower-case hexadecimal."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MotionModel:
+class MotionModel(msgspec.Struct, frozen=True, kw_only=True):
     """A network for frames in between that can run now."""
 
     spec: MotionSpec
@@ -117,6 +114,8 @@ def embedded_name(name: str, flow_scale: float) -> str:
 
 def unknown(name: str) -> ModelError:
     """Return the error for a name that no model has."""
+    import difflib  # only a mistake needs it
+
     names = ["auto", MVTOOLS, *(entry.name for entry in catalogue.ENTRIES if entry.kind == "interpolate")]
     close = difflib.get_close_matches(name.casefold(), names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""

@@ -1,21 +1,22 @@
 """How a name, a file and a flow scale become a RIFE that runs."""
 
-import hashlib
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from vsmagic.digest import digest
 from vsmagic.errors import ModelError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, motion, registry, store
 from vsmagic.models.entry import Entry
 from vsmagic.models.motion import FlowScale, MotionModel, MotionSpec
 from vsmagic.models.rife.added import PRECISIONS, Added, encode, load
-from vsmagic.models.rife.architecture import Architecture
 from vsmagic.settings import settings
 
 if TYPE_CHECKING:
+    from vsmagic.models.rife.architecture import Architecture
     from vsmagic.models.rife.convert import Weights
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def of_entry(entry: Entry, flow_scale: float = 1.0) -> MotionModel:
     return _made(source, flow_scale)
 
 
-def fits(entry: Entry, found: Architecture, path: Path) -> None:
+def fits(entry: Entry, found: "Architecture", path: Path) -> None:
     """Check that weights are of the version that an entry is.
 
     Raises:
@@ -96,8 +97,7 @@ def fits(entry: Entry, found: Architecture, path: Path) -> None:
         raise ModelError(f"model {path}: its layers are those of {found.name}; {entry.name} is another network.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Source:
+class _Source(msgspec.Struct, frozen=True, kw_only=True):
     """Weights on disk, and what is known of them."""
 
     name: str
@@ -137,7 +137,7 @@ def _made(source: _Source, flow_scale: float) -> MotionModel:
 
 def _folder(source: _Source, flow_scale: float) -> Path:
     identity = f"rife\0{_PREPARATION}\0{source.name}\0{source.identity}\0{flow_scale!r}"
-    return settings().models / "local" / hashlib.sha256(identity.encode()).hexdigest()[:32]
+    return settings().models / "local" / digest(identity.encode())[:32]
 
 
 def make(facts: Added, found: "Weights", path: Path) -> None:
@@ -162,6 +162,8 @@ def _make(source: _Source, flow_scale: float, folder: Path) -> None:
 
 
 def _write(source: _Source, found: "Weights", flow_scale: float, folder: Path) -> None:
+    import hashlib  # at every start it would load OpenSSL
+
     from vsmagic.models.rife import convert
 
     log.info("%s: %s; converting it to ONNX for a flow scale of %g", source.name, found.architecture.name, flow_scale)
