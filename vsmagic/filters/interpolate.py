@@ -72,7 +72,8 @@ def interpolate(
         slowdown: how many times longer it lasts, at least 1; alone it keeps the rate.
         model: ``auto`` (a RIFE where one is installed, else the model that comes with vsmagic), a model's name, or
             ``mvtools`` (block motion, very fast on processors, less exact).
-        flow_scale: at which fraction of the size motion is looked for, by RIFE: 0.25 to 4, or ``auto`` by height.
+        flow_scale: at which fraction of the size motion is looked for, smaller ones for what moves farther: 0.25 to 1,
+            RIFE to 4, or ``auto`` by height.
         scene_changes: between two frames with a cut between them: ``repeat`` the nearer one, ``blend`` them, or
             ``ignore`` cuts. Marks that the clip brings along (``_SceneChangeNext``) are believed.
         threshold: how different frames with a cut between them are; see ``docs/filters.md``.
