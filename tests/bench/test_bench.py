@@ -147,14 +147,22 @@ def test_bad_options_are_one_sentence(arguments):
 def test_a_start_is_made_of_what_is_ours_and_what_is_the_plugins(monkeypatch):
     monkeypatch.setenv("VSMAGIC_TUNE", "off")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    found = start.starts(["magic-x2"], count=1)
-    [one] = found["magic-x2"]
-    assert 0 < one.plugin < one.building
-    assert one.own + one.plugin == pytest.approx(one.importing + one.building)
-    head, row = start.lines(found)
+    scripts = ["magic-x2", "interpolate:magic-flow"]
+    found = start.starts(scripts, count=1)
+    for [one] in found.values():
+        assert 0 < one.plugin < one.building
+        assert one.own + one.plugin == pytest.approx(one.importing + one.building)
+    head, *rows = start.lines(found)
     assert head.split()[0] == "model"
-    assert row.split()[0] == "magic-x2"
-    assert row.count(" ms") == 5
+    assert [row.split()[0] for row in rows] == scripts
+    assert all(row.count(" ms") == 5 for row in rows)
+
+
+def test_a_start_that_interpolates_does_nothing_else(monkeypatch, capfd):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with pytest.raises(subprocess.CalledProcessError):
+        start.starts(["interpolate:magic-x2"], count=1)
+    assert "does not make frames in between" in capfd.readouterr().err
 
 
 def test_the_figures_of_starts_are_medians():
