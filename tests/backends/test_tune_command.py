@@ -55,6 +55,22 @@ def test_bench_says_in_words_that_there_was_no_time(
     assert "largest tile" not in out
 
 
+def test_bench_without_time_leaves_what_was_measured_and_what_was_not(
+    records: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty result took the place of a good one, and no first use measured again."""
+    monkeypatch.setitem(devices.KINDS, "ov", replace(devices.PROCESSOR, streams=lambda: 4))
+    measured, unmeasured = (1280, 720), (640, 360)
+    earlier = record_of(key_of(size=measured), streams=4)
+    tuned.store(earlier)
+    sizes = [f"--size={width}x{height}" for width, height in (measured, unmeasured)]
+    code, out, _ = bench(capsys, "--backend", "ov", *sizes, "--seconds", "0.1")
+    assert code == 0
+    assert out.count("so nothing is kept") == 2
+    assert tuned.load(earlier.key) == earlier
+    assert tuned.load(key_of(size=unmeasured)) is None
+
+
 def test_bench_says_in_words_that_there_was_nothing_to_compare(
     records: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ def tune(
 ) -> list[Record]:
     """Measure every model on frames of every size, and keep the results.
 
+    Where nothing could be measured, what was kept before stays, and a first use of the model still measures.
+
     Args:
         models: names or paths.
         sizes: (width, height) of the frames.
@@ -51,7 +53,8 @@ def tune(
             key = tuned.key_of(plan, size, precision_open=precision == "auto")
             tell("{} on {}, {}x{}".format(model.name, chosen.name, *size))
             records.append(tuning.measure(key, plan, size, seconds=seconds))
-            tuned.store(records[-1])
+            if records[-1].taken:
+                tuned.store(records[-1])
     return records
 
 

@@ -152,8 +152,8 @@ def _nothing_compared(record: "Record", seconds: float) -> str:
     if not record.reason:
         return f"There is only one way to run it here: {record.precision}, one at a time."
     return (
-        f"Nothing could be compared, so it runs in the usual way: {record.precision}, as many streams as usual. Where "
-        f"there was no time, give it more: --seconds {4 * seconds:g}."
+        "Nothing could be compared, so nothing is kept: it runs as an earlier measurement found, else in the usual way, "
+        f"{record.precision} and as many streams as usual. Where there was no time, give more: --seconds {4 * seconds:g}."
     )
 
 
