@@ -152,8 +152,8 @@ def _nothing_compared(record: "Record", seconds: float) -> str:
     if not record.reason:
         return f"There is only one way to run it here: {record.precision}, one at a time."
     return (
-        "Nothing could be compared, so nothing is kept: it runs as an earlier measurement found, else in the usual way, "
-        f"{record.precision} and as many streams as usual. Where there was no time, give more: --seconds {4 * seconds:g}."
+        "Nothing could be compared, so nothing is kept: it runs as an earlier measurement found, else as usual, in "
+        f"{record.precision} with the usual streams. Where there was no time, give more: --seconds {4 * seconds:g}."
     )
 
 
