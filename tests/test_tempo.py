@@ -2,6 +2,7 @@ import math
 from fractions import Fraction
 from itertools import accumulate
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,13 +81,17 @@ def test_a_moment_is_where_its_neighbours_say(lengths, rate, slowdown):
         (23.976, NTSC_FILM), ("23.98", NTSC_FILM), ("29.97", Fraction(30000, 1001)), (59.94, Fraction(60000, 1001)),
         ("119.88", Fraction(120000, 1001)), (60, Fraction(60)), (12.5, Fraction(25, 2)), ("24", Fraction(24)),
         ("2997/100", Fraction(2997, 100)), (Fraction(24000, 1001), NTSC_FILM), ("0.5", Fraction(1, 2)),
+        ("6e1", Fraction(60)), (np.int64(60), Fraction(60)), (np.float64(59.94), Fraction(60000, 1001)),
     ],
 )  # fmt: skip
 def test_rates_are_read_exactly(written, exact):
     assert parse_rate(written) == exact
 
 
-@pytest.mark.parametrize("rate", [0, -24, math.inf, math.nan, 10**6, "fast", "1/0", True, None, "", "inf", 1e300])
+@pytest.mark.parametrize(
+    "rate",
+    [0, -24, math.inf, math.nan, 10**6, "fast", "1/0", True, None, "", "inf", 1e300, "1e999999999", "1e-999999999"],
+)
 def test_rates_that_cannot_be_are_refused(rate):
     with pytest.raises(OptionError, match="interpolate: fps is"):
         parse_rate(rate)

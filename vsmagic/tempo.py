@@ -8,6 +8,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Rational
 
 import msgspec
 
@@ -120,7 +121,18 @@ def at_least_one(value: Number, name: str) -> Fraction:
 
 def _exact(value: Number, name: str) -> Fraction:
     try:
-        # True is a number to Python; nobody means it for one.
-        return Fraction(repr(value) if isinstance(value, float | bool) else value)
+        return _read(value)
     except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
         raise OptionError(f"interpolate: {name} is {value!r}; expected a number, such as 60, 59.94 or 5/2.") from error
+
+
+def _read(value: Number) -> Fraction:
+    if isinstance(value, bool):  # a number to Python; nobody means it for one
+        raise TypeError
+    if isinstance(value, str) and "e" in value.lower():
+        value = float(value)  # a fraction would write out all digits of 1e999999999
+    if isinstance(value, float):
+        return Fraction(repr(float(value)))
+    if isinstance(value, Rational):  # NumPy's whole numbers too, which overflow when they are counted with
+        return Fraction(int(value.numerator), int(value.denominator))
+    return Fraction(value)
