@@ -16,7 +16,7 @@ from vsmagic.errors import ModelError
 from vsmagic.models import catalogue, inspect, motion, registry, store
 from vsmagic.models.catalogue import ENTRIES
 from vsmagic.models.entry import Entry, File
-from vsmagic.models.spec import load_spec
+from vsmagic.models.spec import ModelSpec, load_spec
 from vsmagic.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def test_what_an_entry_says_is_true_of_its_network(entry: Entry, data: Path) -> 
         assert hashlib.sha256(facts.path.read_bytes()).hexdigest() == facts.spec.sha256
         return
     if entry.embedded:
-        spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json")
+        spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json", ModelSpec)
         assert entry.licence == spec.licence
         assert (entry.scale, entry.channels) == (spec.scale**entry.passes, spec.channels)
         return

@@ -234,5 +234,5 @@ def test_facts_that_are_damaged_are_told(tmp_path: Path) -> None:
     facts = store.added("mine") / "motion.json"
     assert json.loads(facts.read_text())["version"] == "4.15-lite"
     facts.write_text("{")
-    with pytest.raises(ModelError, match="not the facts of a RIFE"):
+    with pytest.raises(ModelError, match=r"motion\.json: damaged"):
         rife.resolve("mine", height=480)

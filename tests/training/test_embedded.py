@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 import vsmagic.models
-from vsmagic.models.spec import load_spec
+from vsmagic.models.spec import ModelSpec, load_spec
 from vsmagic.training.evaluate import evaluate, mean
 from vsmagic.training.options import TrainOptions
 
@@ -20,7 +20,7 @@ FOLDER = Path(vsmagic.models.__file__).parent / "embedded"
 
 @pytest.fixture(scope="module")
 def spec():
-    return load_spec(FOLDER / "magic-x2.json")
+    return load_spec(FOLDER / "magic-x2.json", ModelSpec)
 
 
 @pytest.fixture(scope="module")
@@ -102,4 +102,4 @@ def test_it_is_what_the_defaults_make():
         if facts[key] != getattr(defaults, key)
     }  # fmt: skip
     assert not unlike
-    assert facts["sha256"] == load_spec(FOLDER / "magic-x2.json").sha256
+    assert facts["sha256"] == load_spec(FOLDER / "magic-x2.json", ModelSpec).sha256

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vsmagic.cli import train as command
 from vsmagic.errors import ModelError, OptionError, SetupError
-from vsmagic.models.spec import load_spec
+from vsmagic.models.spec import ModelSpec, load_spec
 from vsmagic.training.options import TrainOptions
 
 torch = pytest.importorskip("torch")
@@ -110,7 +110,7 @@ def test_the_onnx_computes_what_the_network_computes(net, tmp_path):
         with torch.inference_mode():
             assert np.abs(output - net(torch.from_numpy(luma)).numpy()).max() < 1e-5
         assert output.shape[2:] == (2 * shape[2], 2 * shape[3])
-    assert load_spec(tmp_path / "x.json") == spec
+    assert load_spec(tmp_path / "x.json", ModelSpec) == spec
 
 
 def test_an_onnx_that_computes_something_else_gets_no_name(net, tmp_path, monkeypatch):

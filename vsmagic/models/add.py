@@ -14,7 +14,7 @@ from vsmagic.errors import ModelError, OptionError, OutputError
 from vsmagic.files import cache_folder, write_atomically
 from vsmagic.models import catalogue, inspect, prepare, registry, store
 from vsmagic.models.entry import Entry
-from vsmagic.models.rife.added import Added, encode
+from vsmagic.models.rife.added import Added
 from vsmagic.models.spec import FILES, ModelSpec, encode_spec
 from vsmagic.settings import settings
 
@@ -79,7 +79,7 @@ def _add_rife(found: "Weights", called: str, entry: Entry | None, path: Path) ->
         sha256=hashlib.sha256(content).hexdigest(),
     )
     make(facts, found, path)
-    _together(called, {"weights.safetensors": content, "motion.json": encode(facts)})
+    _together(called, {"weights.safetensors": content, "motion.json": encode_spec(facts)})
     return facts
 
 

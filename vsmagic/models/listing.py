@@ -43,7 +43,7 @@ def facts(entry: Entry, state: State) -> dict[str, object]:
 
 def quantized(name: str) -> Quantized | None:
     """Return what is known of an int8 model's making; None for any other model."""
-    return load_spec(store.added(name) / "spec.json").quantized if name in store.added_names() else None
+    return load_spec(store.added(name) / "spec.json", ModelSpec).quantized if name in store.added_names() else None
 
 
 def _of_embedded(entry: Entry) -> Entry:
@@ -53,13 +53,13 @@ def _of_embedded(entry: Entry) -> Entry:
     if entry.kind == "interpolate":
         facts = motion.embedded(entry.embedded).spec
         return msgspec.structs.replace(entry, multiple=facts.multiple, precisions=facts.precisions)
-    spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json")
+    spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json", ModelSpec)
     return msgspec.structs.replace(entry, multiple=spec.multiple, halo=spec.halo, precisions=spec.precisions)
 
 
 def _of_added(name: str) -> Entry:
     """Tell of a model that the user added what an entry tells."""
-    spec = load_spec(store.added(name) / "spec.json")
+    spec = load_spec(store.added(name) / "spec.json", ModelSpec)
     known = catalogue.find(spec.quantized.of.partition("@")[0] if spec.quantized else name)
     return Entry(
         name=name,

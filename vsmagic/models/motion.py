@@ -8,7 +8,7 @@ import msgspec
 
 from vsmagic.errors import ModelError, OptionError
 from vsmagic.models import catalogue
-from vsmagic.models.spec import Precision
+from vsmagic.models.spec import Precision, load_spec
 
 EMBEDDED = Path(__file__).with_name("embedded")
 
@@ -60,20 +60,6 @@ class MotionModel(msgspec.Struct, frozen=True, kw_only=True):
         return self.spec.name
 
 
-def load_spec(path: Path) -> MotionSpec:
-    """Read a spec from its JSON file.
-
-    Raises:
-        ModelError: the file is missing, or not a valid spec.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=MotionSpec)
-    except OSError as error:
-        raise ModelError(f"{path}: the model's spec cannot be read ({error.strerror}).") from error
-    except msgspec.DecodeError as error:
-        raise ModelError(f"{path}: not the spec of a model for frames in between: {error}.") from error
-
-
 def encode_spec(spec: MotionSpec) -> bytes:
     """Return a spec as readable JSON."""
     return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
@@ -104,7 +90,7 @@ def scaled(
 def embedded(name: str, *, flow_scale: float = 1.0) -> MotionModel:
     """Return a model that comes with the package, as it looks for motion at one of :data:`EMBEDDED_SCALES`."""
     file = embedded_name(name, flow_scale)
-    return MotionModel(spec=load_spec(EMBEDDED / f"{file}.json"), path=EMBEDDED / f"{file}.onnx")
+    return MotionModel(spec=load_spec(EMBEDDED / f"{file}.json", MotionSpec), path=EMBEDDED / f"{file}.onnx")
 
 
 def embedded_name(name: str, flow_scale: float) -> str:

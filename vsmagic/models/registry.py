@@ -145,7 +145,7 @@ def _known(name: str) -> str:
 
 
 def _embedded(entry: Entry) -> Model:
-    spec = load_spec(EMBEDDED / f"{entry.embedded}.json")
+    spec = load_spec(EMBEDDED / f"{entry.embedded}.json", ModelSpec)
     return Model(name=entry.name, spec=spec, path=EMBEDDED / f"{entry.embedded}.onnx", passes=entry.passes)
 
 
@@ -216,7 +216,7 @@ def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
 
 
 def _prepared(folder: Path, name: str | None) -> Model:
-    spec = load_spec(folder / "spec.json")
+    spec = load_spec(folder / "spec.json", ModelSpec)
     return Model(name=name or spec.name, spec=spec, path=folder / FILES[spec.form])
 
 

@@ -92,20 +92,24 @@ def preferred(tolerated: Sequence[Precision], offered: Collection[Precision]) ->
     return next((one for one in order if one in tolerated and one in offered), None)
 
 
-def load_spec(path: Path) -> ModelSpec:
-    """Read a spec from its JSON file.
+def load_spec[Spec: msgspec.Struct](path: Path, kind: type[Spec]) -> Spec:
+    """Read a model's facts from their JSON file.
+
+    Args:
+        path: the file.
+        kind: :class:`ModelSpec`, or what the facts of other models are.
 
     Raises:
-        ModelError: the file is missing, or not a valid spec.
+        ModelError: the file is missing, or does not hold such facts.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ModelSpec)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise ModelError(f"{path}: the model's spec cannot be read ({error.strerror}).") from error
-    except msgspec.DecodeError as error:
-        raise ModelError(f"{path}: not a model spec: {error}.") from error
+        raise ModelError(f"{path}: the model's facts cannot be read ({error.strerror}).") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: damaged, or the facts of another kind of model: {error}.") from error
 
 
-def encode_spec(spec: ModelSpec) -> bytes:
-    """Return a spec as readable JSON."""
+def encode_spec(spec: msgspec.Struct) -> bytes:
+    """Return a model's facts as readable JSON."""
     return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"

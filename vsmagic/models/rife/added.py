@@ -4,8 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from vsmagic.errors import ModelError
-from vsmagic.models.spec import Precision
+from vsmagic.models.spec import Precision, load_spec
 
 PRECISIONS: tuple[Precision, ...] = ("f32", "f16")
 """f16 keeps motion and coordinates in f32. bf16 knows a motion of 40 pixels to a quarter of one only."""
@@ -30,15 +29,4 @@ def load(folder: Path) -> Added:
     Raises:
         ModelError: they are missing or damaged.
     """
-    path = folder / "motion.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Added)
-    except OSError as error:
-        raise ModelError(f"{path}: the model's facts cannot be read ({error.strerror}).") from error
-    except msgspec.DecodeError as error:
-        raise ModelError(f"{path}: not the facts of a RIFE: {error}.") from error
-
-
-def encode(facts: msgspec.Struct) -> bytes:
-    """Return facts as readable JSON."""
-    return msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n"
+    return load_spec(folder / "motion.json", Added)

@@ -12,7 +12,8 @@ from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, motion, registry, store
 from vsmagic.models.entry import Entry
 from vsmagic.models.motion import FlowScale, MotionModel, MotionSpec
-from vsmagic.models.rife.added import PRECISIONS, Added, encode, load
+from vsmagic.models.rife.added import PRECISIONS, Added, load
+from vsmagic.models.spec import encode_spec, load_spec
 from vsmagic.settings import settings
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _made(source: _Source, flow_scale: float) -> MotionModel:
     folder = _folder(source, flow_scale)
     if not (folder / "spec.json").exists():
         _make(source, flow_scale, folder)
-    return MotionModel(spec=motion.load_spec(folder / "spec.json"), path=folder / "network.onnx")
+    return MotionModel(spec=load_spec(folder / "spec.json", MotionSpec), path=folder / "network.onnx")
 
 
 def _folder(source: _Source, flow_scale: float) -> Path:
@@ -177,4 +178,4 @@ def _write(source: _Source, found: "Weights", flow_scale: float, folder: Path) -
         sha256=hashlib.sha256(content).hexdigest(),
     )
     write_atomically(folder / "network.onnx", content)
-    write_atomically(folder / "spec.json", encode(spec))  # last, since it is what tells that all is there
+    write_atomically(folder / "spec.json", encode_spec(spec))  # last, since it is what tells that all is there
