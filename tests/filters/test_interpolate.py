@@ -193,6 +193,38 @@ def test_marks_from_elsewhere_are_believed(runs):
     assert sorted(runs) == [1, 5]
 
 
+def test_marks_on_some_frames_alone_are_taken_for_all_there_are(runs):
+    first, *rest = singles(4)
+    clip = core.std.Splice([first.std.SetFrameProps(_SceneChangeNext=1), *rest])
+    fr.raw(interpolate(clip, multiplier=2))
+    assert sorted(runs) == [3, 5]
+
+
+@pytest.mark.parametrize("duplicates", ["keep", "retime"])
+def test_cuts_that_are_marked_and_ignored_are_none(duplicates):
+    clip, _ = moving(4, step=4)
+    twos = core.std.Interleave([clip, clip])
+    plain, marked = (
+        fr.raw(interpolate(given, multiplier=2, duplicates=duplicates, scene_changes="ignore"))
+        for given in (twos, twos.std.SetFrameProps(_SceneChangeNext=1))
+    )
+    assert plain == marked
+
+
+@pytest.mark.parametrize("scene_changes", ["repeat", "ignore"])
+@pytest.mark.parametrize("duplicates", ["keep", "retime"])
+def test_marks_of_the_source_are_not_left_on_what_is_made_of_it(scene_changes, duplicates):
+    """So that another interpolation finds the cuts of the frames that it is given."""
+    clip = numbered(4).std.SetFrameProps(_SceneChangeNext=1, _SceneChangePrev=1)
+    result = interpolate(clip, multiplier=2, scene_changes=scene_changes, duplicates=duplicates)
+    assert not any(name.startswith("_SceneChange") for frame in result.frames(close=True) for name in frame.props)
+
+
+def test_frames_in_between_can_be_added_twice(runs):
+    clip = interpolate(interpolate(two_scenes(), multiplier=2), multiplier=2)
+    assert len(fr.raw(clip)) == 24
+
+
 def singles(count):
     clip, _ = moving(count)
     return [clip[n] for n in range(count)]

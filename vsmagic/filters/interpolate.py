@@ -59,8 +59,8 @@ def interpolate(
     its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format and range.
 
     Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SceneChangeNext``; writes the first four
-    where they were absent, ``_SceneChangeNext`` and ``_SceneChangePrev`` unless they are there or ignored, and
-    durations. Other properties are those of the source frame at or before.
+    where they were absent, and durations; removes ``_SceneChangeNext`` and ``_SceneChangePrev``, which tell of the
+    source's frames. Other properties are those of the source frame at or before.
 
     A clip of variable rate that has no end, as a player's, takes a whole ``multiplier`` alone: each frame's own
     duration is divided, and the rate stays variable.
@@ -135,7 +135,7 @@ def interpolated(
         by = _whole(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
         source, colour = clips.tagged(clip)
         found = pattern.divided(by, clip.num_frames)
-        return _in_parts(_made(source, colour, wanted, found, scenes), found.left(source), by)
+        return _unmarked(_in_parts(_made(source, colour, wanted, found, scenes), found.left(source), by))
     if duplicates == "drop":
         clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
     source, colour = clips.tagged(clip)
@@ -148,10 +148,10 @@ def interpolated(
     if duplicates == "retime":
         maker = _Network(source=source, colour=colour, plan=_plan(source, wanted))
         timing = Timing(pattern=found, tempo=pace, times=times)
-        result = retimed(scenes.marked(source), maker.pictures, timing, maker.compute, scenes.at_cut or _nearer)
+        result = retimed(scenes.marked(source), maker.pictures, timing, maker.compute, scenes.at_cut)
     else:
         result = _made(source, colour, wanted, found, scenes)
-    return result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator)
+    return _unmarked(result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator))
 
 
 class _Scenes(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +204,11 @@ def _in_parts(result: vs.VideoNode, timed: vs.VideoNode, by: int) -> vs.VideoNod
     return timed.std.ModifyFrame([result, timed], part)  # of variable rate, as timed is
 
 
+def _unmarked(result: vs.VideoNode) -> vs.VideoNode:
+    """Take off what tells of source frames: after the first of many frames made of one there is no cut."""
+    return result.std.RemoveFrameProps(["_SceneChangeNext", "_SceneChangePrev"])
+
+
 def _plan(source: vs.VideoNode, wanted: Wanted) -> MotionPlan:
     found = motions.resolve(wanted.model, flow_scale=wanted.flow_scale, height=min(source.width, source.height))
     plugin = select.choose(wanted.backend, found.path)
@@ -250,7 +255,8 @@ def _chosen(
     later = found.right(source)
 
     def choose(n: int, f: vs.VideoFrame) -> vs.VideoNode:
-        return at_cut(exact, later, found.part(n)) if f.props["_SceneChangeNext"] else made
+        # Marks from elsewhere may stand on some frames alone.
+        return at_cut(exact, later, found.part(n)) if f.props.get("_SceneChangeNext") else made
 
     return found.exact_or(exact, exact.std.FrameEval(choose, prop_src=exact, clip_src=[made, exact, later]))
 

@@ -28,19 +28,19 @@ def retimed(
     pictures: vs.VideoNode,
     timing: Timing,
     compute: Compute,
-    at_cut: Callable[[vs.VideoNode, vs.VideoNode, Fraction], vs.VideoNode],
+    at_cut: Callable[[vs.VideoNode, vs.VideoNode, Fraction], vs.VideoNode] | None,
 ) -> vs.VideoNode:
     """Return all output frames, each between its run's picture and the next run's, over the whole of the run.
 
     A run is followed 5 frames back and ahead; what a repeat is: :data:`vsmagic.filters.repeats.TOLERANCE`.
 
     Args:
-        source: in its own format; ``_SceneChangeNext``, where there is one, is respected.
+        source: in its own format; ``_SceneChangeNext`` of its frames, where there is one, marks the cuts.
         pictures: the same as RGBS.
         timing: when everything is.
         compute: makes a picture between two.
         at_cut: chooses between, or mixes, the pictures before and after a cut, given how far the frame is from one to
-            the other; both in the source's format.
+            the other; both in the source's format. None: cuts are nothing special.
     """
     found = timing.pattern
     told = repeats.runs(repeats.marked(source, tolerance=repeats.TOLERANCE))
@@ -65,7 +65,7 @@ def retimed(
         part, ahead = _part(timing, n, f[0]), f[0].props["_RunAhead"]
         if part == 0:
             return around[0]
-        if f[ahead - 1].props.get("_SceneChangeNext"):
+        if at_cut is not None and f[ahead - 1].props.get("_SceneChangeNext"):
             return at_cut(around[0], after_cut[ahead - 1], part)
         return made
 
