@@ -55,9 +55,13 @@ def test_any_format_and_odd_sizes_where_it_has_them(name):
 
 def test_what_cannot_be_drawn_is_told(tmp_path):
     clip = fr.textured(vs.RGBS, 32, 32)
-    for most in (0, -1, float("nan"), float("inf")):
+    for most in (0, -1, float("nan"), float("inf"), "16"):
         with pytest.raises(OptionError, match="most is"):
             flow_view(clip, most=most)
+    with pytest.raises(OptionError, match="device is -1"):
+        flow_view(clip, device=-1)
+    with pytest.raises(ModelError, match="mvtools does not tell the motion it finds; take magic-flow"):
+        flow_view(clip, model="mvtools")
     silent = MotionModel(
         spec=MotionSpec(name="silent", multiple=1, activations=1, sha256="11" * 32),
         path=networks.double(tmp_path / "silent.onnx"),

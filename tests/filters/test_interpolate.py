@@ -280,6 +280,9 @@ def test_properties_are_the_earlier_frames():
         ({"fps": 50, "scene_changes": "maybe"}, OptionError, "scene_changes is 'maybe'; expected repeat"),
         ({"fps": 50, "duplicates": "eat"}, OptionError, "duplicates is 'eat'; expected keep"),
         ({"fps": 50, "flow_scale": 3}, OptionError, "flow_scale"),
+        ({"fps": 50, "flow_scale": 0.5, "model": "mvtools"}, OptionError, "mvtools has none"),
+        ({"fps": 50, "streams": 0}, OptionError, "streams is 0; expected a whole number from 1"),
+        ({"fps": 50, "device": -1}, OptionError, "device is -1; expected a whole number from 0"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_a_frame_is_made(wanted, error, words):

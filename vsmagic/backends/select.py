@@ -118,6 +118,22 @@ def check_names(backend: str, precision: str) -> None:
         raise OptionError(f"precision {precision!r} is not known; expected auto, {', '.join(_PRECISIONS)}.")
 
 
+def check_numbers(streams: int | None, device: int, *, name: str) -> None:
+    """See that both are numbers that they can be.
+
+    Args:
+        streams: from 1; None where that is open.
+        device: from 0.
+        name: the filter's, for the message.
+
+    Raises:
+        OptionError: one is not.
+    """
+    for option, value, least in (("streams", 1 if streams is None else streams, 1), ("device", device, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise OptionError(f"{name}: {option} is {value!r}; expected a whole number from {least}.")
+
+
 def choose_precision(name: str, tolerated: Sequence[Precision], backend: Backend, *, strict: bool = False) -> Precision:
     """Return the precision asked for; for ``auto`` see :func:`vsmagic.models.spec.preferred`.
 

@@ -5,10 +5,10 @@ import vapoursynth as vs
 from vsmagic import clips
 from vsmagic.backends import select
 from vsmagic.backends.between import MotionPlan, between
-from vsmagic.errors import OptionError
+from vsmagic.errors import ModelError, OptionError
 from vsmagic.filters.routes import Rgb
 from vsmagic.models import displacement, motions
-from vsmagic.models.motion import MotionModel
+from vsmagic.models.motion import MVTOOLS, MotionModel
 
 _HALF = 0.5  # the motion as it is half-way
 
@@ -37,8 +37,11 @@ def flow_view(
         BackendError: the backend cannot run on this machine.
     """
     clips.check(clip, name="flow_view")
-    if not 0 < most < float("inf"):
-        raise OptionError(f"flow_view: most is {most}; expected pixels above 0, such as 16.")
+    if isinstance(most, bool) or not isinstance(most, int | float) or not 0 < most < float("inf"):
+        raise OptionError(f"flow_view: most is {most!r}; expected pixels above 0, such as 16.")
+    select.check_numbers(None, device, name="flow_view")
+    if model == MVTOOLS:
+        raise ModelError(f"flow_view: mvtools does not tell the motion it finds; take {motions.DEFAULT}.")
     found = motions.resolve(model, height=min(clip.width, clip.height))
     path = displacement.network(found)
     plan = MotionPlan(

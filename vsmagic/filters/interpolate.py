@@ -128,8 +128,9 @@ def interpolated(
     _check(scene_changes, SCENE_CHANGES, "scene_changes")
     _check(duplicates, DUPLICATES, "duplicates")
     select.check_names(wanted.backend, wanted.precision)
-    if duplicates == "retime" and wanted.model == motion.MVTOOLS:
-        raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
+    select.check_numbers(wanted.streams, wanted.device, name="interpolate")
+    if wanted.model == motion.MVTOOLS:
+        _check_blocks(wanted, duplicates)
     scenes = _Scenes(between=scene_changes, threshold=threshold)
     if clips.unending(clip):
         by = _whole(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
@@ -272,6 +273,17 @@ def _mixed(before: vs.VideoNode, after: vs.VideoNode, part: Fraction) -> vs.Vide
 def _check(value: object, known: tuple[str, ...], name: str) -> None:
     if value not in known:
         raise OptionError(f"interpolate: {name} is {value!r}; expected {', '.join(known)}.")
+
+
+def _check_blocks(wanted: Wanted, duplicates: Duplicates) -> None:
+    """Refuse what only a network can do."""
+    if duplicates == "retime":
+        raise OptionError("interpolate: mvtools cannot retime duplicates; take another model, or duplicates=drop.")
+    if wanted.flow_scale != "auto":
+        raise OptionError(
+            f"interpolate: flow_scale is {wanted.flow_scale!r}, but mvtools has none; leave it out, or take another "
+            "model."
+        )
 
 
 def _words(rate: Fraction) -> str:

@@ -135,9 +135,7 @@ def upscale(
     wanted = parse_target(scale, size, target)
     select.check_names(backend, precision)
     largest: tuple[int, int] | Literal["auto"] = "auto" if tile == "auto" else parse_size(tile, "tile")
-    if streams is not None:
-        _count(streams, "streams", 1)
-    _count(device, "device", 0)
+    select.check_numbers(streams, device, name="upscale")
     job = _job(clip, wanted, fit)
     if model == "auto" and job.factor() <= 1:
         unchanged = not job.zoom and job.size == (clip.width, clip.height)
@@ -281,8 +279,3 @@ def _with_strength(model: str, denoise: float | None) -> str:
             f"upscale: denoise is {denoise}, but model {model} has no strength to set; those that have: {able}."
         )
     return f"{entry.name}@{float(denoise)!r}"
-
-
-def _count(value: object, name: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise OptionError(f"upscale: {name} is {value!r}; expected a whole number from {least}.")
