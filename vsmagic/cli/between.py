@@ -22,8 +22,10 @@ _NUMBER = re.compile(r"%(0\d+)?d")
 @click.argument("second", metavar="B", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--frames", type=int, default=1, show_default=True, metavar="N", help="How many, evenly spaced.")
-@click.option("--flow-model", default="auto", metavar="NAME", help="auto, mvtools, or a RIFE's name.")
-@click.option("--flow-scale", type=Scale(), default="auto", metavar="N|auto", help="Size at which motion is looked for.")
+@click.option("--flow-model", default="auto", metavar="NAME", help="auto, magic-flow, mvtools, or a RIFE's name.")
+@click.option(
+    "--flow-scale", type=Scale(), default="auto", metavar="N|auto", help="Size at which motion is looked for."
+)
 @click.option("--backend", default="auto", metavar="NAME", help="What runs the model.")
 @click.option("--precision", default="auto", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
 @click.option("--strict", is_flag=True, help="An error where the backend lacks the precision asked for.")

@@ -101,8 +101,12 @@ class Scale(_Number):
     show_default=True,
     help="Sound of slow motion: stretched at its pitch, at its own speed, or left out.",
 )
-@click.option("--flow-model", metavar="NAME", help="Model that adds frames: auto, mvtools, or a RIFE's name.")
-@click.option("--flow-scale", type=Scale(), metavar="N|auto", help="Size at which motion is looked for: 0.25 to 1, RIFE to 4.")
+@click.option(
+    "--flow-model", metavar="NAME", help="Model that adds frames: auto, magic-flow, mvtools, or a RIFE's name."
+)
+@click.option(
+    "--flow-scale", type=Scale(), metavar="N|auto", help="Size at which motion is looked for: 0.25 to 1, RIFE to 4."
+)
 @click.option(
     "--scene-changes",
     type=click.Choice(["repeat", "blend", "ignore"]),
