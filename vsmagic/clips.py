@@ -22,7 +22,8 @@ _LEFT = {vs.CHROMA_LEFT, vs.CHROMA_TOP_LEFT, vs.CHROMA_BOTTOM_LEFT}
 _TOP = {vs.CHROMA_TOP_LEFT, vs.CHROMA_TOP}
 _BOTTOM = {vs.CHROMA_BOTTOM_LEFT, vs.CHROMA_BOTTOM}
 
-_MOST_READ = 10_000_000  # frames: two days at 60 a second
+MOST_READ = 10_000_000
+"""Frames of a clip that is read through before the first is shown: two days at 60 a second. A player's claims more."""
 
 # Start time of every frame and the end of the last, for clips whose timing is known without decoding.
 _timelines: "weakref.WeakKeyDictionary[vs.VideoNode, tuple[Fraction, ...]]" = weakref.WeakKeyDictionary()
@@ -202,7 +203,7 @@ def times(clip: vs.VideoNode) -> Sequence[Fraction]:
 
 def unending(clip: vs.VideoNode) -> bool:
     """Whether a clip's times cannot be known ahead: of variable rate, and as long as what a player hands out."""
-    return known_times(clip) is None and clip.num_frames > _MOST_READ
+    return known_times(clip) is None and clip.num_frames > MOST_READ
 
 
 def duration(frame: vs.VideoFrame, n: int) -> Fraction:

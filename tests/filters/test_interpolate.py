@@ -107,6 +107,35 @@ def test_a_variable_rate_becomes_constant_at_its_true_times():
         assert abs(int(np.asarray(frame[0])[16, 16]) - 16 - here.frame) <= 1
 
 
+@pytest.mark.parametrize(
+    ("lengths", "wanted", "rate", "count"),
+    [
+        ([Fraction(1001, 24000)] * 24, {"fps": "59.94"}, Fraction(60000, 1001), 60),
+        ([Fraction(1001, 24000)] * 24, {"fps": 60}, Fraction(60), 60),
+        ([Fraction(1, 25)] * 12, {"fps": 144}, Fraction(144), 69),
+        ([Fraction(1, 8)] * 8, {"slowdown": "7/2", "fps": 24}, Fraction(24), 84),
+        ([Fraction(n % 7 + 1, 90) for n in range(20)], {"fps": 60}, Fraction(60), 51),
+        ([Fraction(n % 5 + 1, 44) for n in range(10)], {"slowdown": 3, "multiplier": "3/2"}, Fraction(22), 45),
+    ],
+)
+def test_what_grows_evenly_with_time_still_does(lengths, wanted, rate, count, monkeypatch):
+    """By the clock alone: each frame is as bright as the second it begins at, and the network mixes by its time."""
+    monkeypatch.setattr(module, "between", lambda *given: core.std.MaskedMerge(*given[:3], first_plane=True))
+    starts = list(accumulate(lengths, initial=Fraction(0)))
+    blank = core.std.BlankClip
+    each = [
+        blank(format=vs.GRAYS, width=16, height=16, length=1, color=float(start), fpsnum=n.denominator,
+              fpsden=n.numerator)
+        for start, n in zip(starts, lengths, strict=False)
+    ]  # fmt: skip
+    result = interpolate(core.std.Splice(each), scene_changes="ignore", **wanted)
+    assert (result.fps, result.num_frames) == (rate, count)
+    slower = Fraction(str(wanted.get("slowdown", 1)))
+    shown = [frame[0][8, 8] for frame in result.frames(close=True)]
+    expected = [float(min(k / rate / slower, starts[-2])) for k in range(count)]
+    assert shown == pytest.approx(expected, abs=2e-6)
+
+
 @pytest.mark.parametrize("backend", ["ov", "ort", "torch"])
 def test_even_motion_is_followed(backend):
     """Nearer to the true picture than the average of its neighbours, by far, at three times."""
@@ -312,6 +341,8 @@ def test_a_clip_without_an_end_is_refused_and_not_read(monkeypatch):
     players = rated[:134_217_727]
     result = interpolate(players, multiplier=2, model="mvtools", scene_changes="ignore")
     assert (result.fps, result.num_frames) == (48, 268_435_454)
+    with pytest.raises(FormatError, match="claims 134217727 frames, as a player's"):
+        interpolate(players, multiplier=2, duplicates="drop")
     with pytest.raises(OptionError, match="a clip has at most"):
         interpolate(rated, multiplier=2)
     with pytest.raises(OptionError, match="more than mvtools can count"):

@@ -95,8 +95,7 @@ def interpolate(
                     device=device, strict=strict)  # fmt: skip
     result = interpolated(clip, wanted, fps=fps, multiplier=multiplier, slowdown=slowdown, scene_changes=scene_changes,
                           threshold=threshold, duplicates=duplicates)  # fmt: skip
-    log.info("%d frames at %s become %d at %s fps", clip.num_frames, _words(clip.fps), result.num_frames,
-             _words(result.fps))  # fmt: skip
+    log.info("%s become %s", _words(clip), _words(result))
     return result
 
 
@@ -286,5 +285,6 @@ def _check_blocks(wanted: Wanted, duplicates: Duplicates) -> None:
         )
 
 
-def _words(rate: Fraction) -> str:
-    return f"{float(rate):.6g}" if rate else "variable"
+def _words(clip: vs.VideoNode) -> str:
+    frames = f"{clip.num_frames} frame{'' if clip.num_frames == 1 else 's'}"
+    return f"{frames} at {float(clip.fps):.6g} fps" if clip.fps else f"{frames} of variable rate"

@@ -8,7 +8,7 @@ from itertools import pairwise
 import vapoursynth as vs
 
 from vsmagic import clips
-from vsmagic.errors import OptionError
+from vsmagic.errors import FormatError, OptionError
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +103,16 @@ def dropped(clip: vs.VideoNode, *, tolerance: float = 0) -> vs.VideoNode:
         tolerance: as in :func:`marked`.
 
     Raises:
-        FormatError: the clip's format or size varies, or a frame of a variable-rate clip has no duration.
+        FormatError: the clip's format or size varies, a frame of a variable-rate clip has no duration, or the clip has
+            no end that could be reached.
         OptionError: the tolerance is not a number from 0 to 255.
     """
     clips.check(clip, name="repeats")
+    if clip.num_frames > clips.MOST_READ:
+        raise FormatError(
+            f"repeats: the clip claims {clip.num_frames} frames, as a player's clip does; all would have to be read "
+            "before the first is shown. Trim it, or keep its repeats."
+        )
     log.info("reading %d frames for repeats", clip.num_frames)
     flags = [bool(frame.props["_Repeat"]) for frame in _flags(clip, tolerance).frames(close=True)]
     kept = [n for n, repeat in enumerate(flags) if not repeat]
