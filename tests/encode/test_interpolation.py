@@ -146,6 +146,18 @@ def test_slow_motion_stretches_everything(
     ]
 
 
+@pytest.mark.parametrize(("suffix", "told"), [(".mkv", True), (".mp4", False)])
+def test_what_slow_motion_leaves_inside_subtitles_is_told(
+    *, suffix: str, told: bool, data: Path, tmp_path: Path, run: Run
+) -> None:
+    """MP4 holds no effects."""
+    clip, out = data / "clips/av_h264_ac3_ssa.mkv", tmp_path / f"out{suffix}"
+    flags = ("--size", "64x36", "--order", "upscale-first", "--end", "0.2")
+    ran = run("enhance", clip, out, "--slowdown", "2", *flags, *FAST)
+    assert ran.code == 0, ran.err
+    assert ("warning: effects inside ASS subtitles (karaoke, movement, fades) keep their own pace" in ran.err) == told
+
+
 def test_slow_motion_of_a_part_is_cut_in_the_sources_time(beep: Path, tmp_path: Path, run: Run) -> None:
     out = tmp_path / "out.mkv"
     ran = run("enhance", beep, out, "--slowdown", "2", "--start", "0.25", "--end", "0.75", *FAST)

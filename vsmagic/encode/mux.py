@@ -34,6 +34,8 @@ def tell_of_sound(original: Original) -> None:
     moved = [*(["subtitles"] if "subtitle" in has else []), *(["chapters"] if original.media.chapters else [])]
     parts += [f"{' and '.join(moved)} move with the picture"] if moved else []
     log.info("%s times slower%s", f"{float(slowdown):g}", "".join(f"; {part}" for part in parts))
+    if any(one.track.codec == "ass" and one.action == "copy" for one in original.carried):
+        log.warning("effects inside ASS subtitles (karaoke, movement, fades) keep their own pace")
 
 
 def mux_command(
