@@ -289,6 +289,15 @@ def test_dropped_repeats_leave_even_motion(runs):
     assert sorted(runs) == [k for k in range(20) if k % 4]
 
 
+@pytest.mark.parametrize("duplicates", ["keep", "retime", "drop"])
+def test_rates_count_from_the_clip_as_it_was_given(duplicates):
+    drawings, _ = moving(4, step=4)
+    twos = core.std.Interleave([drawings, drawings]).std.AssumeFPS(fpsnum=24)
+    doubled, slow = (interpolate(twos, duplicates=duplicates, **how) for how in ({"multiplier": 2}, {"slowdown": 3}))
+    assert (doubled.fps, doubled.num_frames) == (48, 16)
+    assert (slow.fps, slow.num_frames) == (24, 24)
+
+
 def test_properties_are_the_earlier_frames():
     result = interpolate(numbered(4), multiplier=3, scene_changes="ignore")
     assert [frame.props["N"] for frame in result.frames(close=True)] == [n // 3 for n in range(12)]

@@ -55,8 +55,8 @@ def interpolate(
     """Make a clip of a constant rate, with frames in between where the source has none.
 
     Output frame k lies at exactly k / fps; where that is a source frame's own time, it is that frame, untouched. The
-    duration stays to within half an output frame (``slowdown`` times as long). A source of variable rate is taken at
-    its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format and range.
+    duration stays to within half an output frame (``slowdown`` times as long), but one frame there always is. A source
+    of variable rate is taken at its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format and range.
 
     Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SceneChangeNext``; writes the first four
     where they were absent, and durations; removes ``_SceneChangeNext`` and ``_SceneChangePrev``, which tell of the
@@ -78,7 +78,7 @@ def interpolate(
             ``ignore`` cuts. Marks that the clip brings along (``_SceneChangeNext``) are believed.
         threshold: how different frames with a cut between them are; see ``docs/filters.md``.
         duplicates: what becomes of frames that repeat the one before: ``keep`` them, ``retime`` (motion goes evenly
-            over the whole run), or ``drop`` them first.
+            over the whole run), or ``drop`` them first; rates are counted from the clip as it was given.
         backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ov, ort, torch.
         precision: arithmetic inside the network: ``auto``, f32, f16 or bf16.
         streams: frames worked on at the same time; None takes what suits the machine and VSMAGIC_MEMORY.
@@ -136,14 +136,14 @@ def interpolated(
         source, colour = clips.tagged(clip)
         found = pattern.divided(by, clip.num_frames)
         return _unmarked(_in_parts(_made(source, colour, wanted, found, scenes), found.left(source), by))
+    # By the clip as it was given: without its repeats it lasts as long, at a rate that nobody knows.
+    pace = tempo(clips.times(clip), fps=fps, multiplier=multiplier, slowdown=slowdown)
+    if pace.count > pattern.MOST_FRAMES:
+        raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
     if duplicates == "drop":
         clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
     source, colour = clips.tagged(clip)
-    times = clips.times(clip)
-    pace = tempo(times, fps=fps, multiplier=multiplier, slowdown=slowdown)
-    if pace.count > pattern.MOST_FRAMES:
-        raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
-    rate = Fraction(clip.fps)
+    times, rate = clips.times(clip), Fraction(clip.fps)
     found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
     if duplicates == "retime":
         maker = _Network(source=source, colour=colour, plan=_plan(source, wanted))
