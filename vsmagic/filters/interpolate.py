@@ -56,7 +56,8 @@ def interpolate(
 
     Output frame k lies at exactly k / fps; where that is a source frame's own time, it is that frame, untouched. The
     duration stays to within half an output frame (``slowdown`` times as long), but one frame there always is. A source
-    of variable rate is taken at its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format and range.
+    of variable rate is taken at its true times. Accepts any constant YUV, GRAY or RGB format; returns the same format
+    and range.
 
     Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SceneChangeNext``; writes the first four
     where they were absent, and durations; removes ``_SceneChangeNext`` and ``_SceneChangePrev``, which tell of the
