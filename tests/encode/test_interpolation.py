@@ -47,6 +47,16 @@ def test_frames_lie_at_multiples_of_the_rate(
         assert file.streams.video[0].average_rate == rate
 
 
+@pytest.mark.parametrize("size", ["64x64", "32x48"])
+def test_block_motion_of_small_pictures_does_not_crash(size: str, tmp_path: Path, run: Run) -> None:
+    """mvtools by itself overruns its memory on pictures of up to 64 across; these did end it."""
+    clip, out = tmp_path / "small.mkv", tmp_path / "out.mkv"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:r=12:d=2", "-pix_fmt", "yuv420p", "-c:v", "ffv1", clip)
+    ran = run("enhance", clip, out, "--slowdown", "2", *FAST)
+    assert ran.code == 0, ran.err
+    assert len(frame_times(out)) == 48
+
+
 def test_a_variable_rate_becomes_constant(data: Path, tmp_path: Path, run: Run) -> None:
     clip, out = data / "clips/derived/vfr_bbb_pattern_720p.mkv", tmp_path / "out.mp4"
     flags = ("--size", "64x36", "--order", "upscale-first", "--fps", "30", "--end", "0.4")

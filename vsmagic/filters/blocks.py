@@ -1,6 +1,5 @@
 """Frames in between by block motion: the mvtools plugin, for processors."""
 
-import logging
 import math
 from collections.abc import Callable
 
@@ -10,12 +9,12 @@ from vsmagic.errors import BackendError, OptionError
 from vsmagic.filters import pattern
 from vsmagic.filters.pattern import Pattern, picked
 
-log = logging.getLogger(__name__)
-
 _FINEST = 4096
 _STEPS = 256  # mvtools' own time has 8 bits
 _BLOCK, _OVERLAP = 16, 8
-_LEAST = 64  # pixels across and down; on 32x32 it crashes
+# Pixels across and down: eight blocks. Where there are fewer across, mvtools writes past the end of its memory, and
+# sometimes crashes.
+_LEAST = 8 * (_BLOCK - _OVERLAP) + _OVERLAP
 
 
 def maker(source: vs.VideoNode) -> Callable[[Pattern], vs.VideoNode]:
