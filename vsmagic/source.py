@@ -25,9 +25,10 @@ _CACHED_FRAMES = 24
 _NO_TIMESTAMP = -(2**63)  # FFmpeg's AV_NOPTS_VALUE
 # What raw streams without timestamps are played at, by FFmpeg and by players built on it.
 _UNTIMED_RATE = Fraction(25)
-_USUAL_RATES = tuple(
-    Fraction(*pair)
-    for pair in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1))
+# A clock of milliseconds tells 12, 15 or 120 frames a second as little exactly as 24 and 30.
+_USUAL_RATES = (
+    *(Fraction(rate * 1000, 1001) for rate in (12, 15, 24, 30, 48, 60, 120)),
+    *(Fraction(rate) for rate in (12, 15, 16, 18, 24, 25, 30, 48, 50, 60, 90, 120, 144)),
 )
 
 
