@@ -4,6 +4,7 @@ Nothing is decoded beyond what libavformat needs to open the file, so the number
 the stream headers *claim*; ``vsmagic.source`` tells the truth about frames and their times.
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover"]
 FieldOrder = Literal["progressive", "top", "bottom"]
 
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _FIELD_ORDERS: dict[int, FieldOrder] = {1: "progressive", 2: "top", 3: "bottom", 4: "top", 5: "bottom"}
 
 
@@ -49,6 +51,11 @@ class Track:
     dispositions: tuple[str, ...]
     """Everything the file says of the track's purpose: default, forced, comment, ..."""
     metadata: Mapping[str, str] = field(repr=False)
+
+    @property
+    def length(self) -> Fraction | None:
+        """Seconds the container or, in Matroska, its DURATION tag claims; None where neither does."""
+        return self.duration or _tagged_duration(self.metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,3 +324,11 @@ def _clean(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def _exact(value: Any) -> Fraction:
     return Fraction(value.numerator, value.denominator)
+
+
+def _tagged_duration(metadata: Mapping[str, str]) -> Fraction | None:
+    """Read Matroska's DURATION tag, such as 00:00:05.280000000."""
+    for key, value in metadata.items():
+        if key.upper().startswith("DURATION") and (parts := _CLOCK.fullmatch(value.strip())):
+            return int(parts[1]) * 3600 + int(parts[2]) * 60 + Fraction(parts[3])
+    return None

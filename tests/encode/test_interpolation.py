@@ -168,6 +168,18 @@ def test_what_slow_motion_leaves_inside_subtitles_is_told(
     assert ("warning: effects inside ASS subtitles (karaoke, movement, fades) keep their own pace" in ran.err) == told
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_stretched_sound_does_not_end_early(suffix: str, tmp_path: Path, run: Run) -> None:
+    """Matroska tells no length of a track but in a tag; what atempo swallows at the end is made up."""
+    clip, out = tmp_path / f"clicks{suffix}", tmp_path / "out.mkv"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=12:d=2")
+    sound = ("-f", "lavfi", "-i", "aevalsrc='if(lt(mod(t,0.5),0.05),0.5*sin(2*PI*880*t),0)':s=48000:d=2")
+    ffmpeg(*picture, *sound, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "flac", clip)
+    ran = run("enhance", clip, out, "--slowdown", "4", *FAST)
+    assert ran.code == 0, ran.err
+    assert _length(out, "audio") == pytest.approx(8, abs=0.01)
+
+
 def test_slow_motion_of_a_part_is_cut_in_the_sources_time(beep: Path, tmp_path: Path, run: Run) -> None:
     out = tmp_path / "out.mkv"
     ran = run("enhance", beep, out, "--slowdown", "2", "--start", "0.25", "--end", "0.75", *FAST)

@@ -60,7 +60,7 @@ def _slower(track: AudioTrack, span: Span) -> str:
         parts.append(_SLOWEST_TEMPO)
         speed /= _SLOWEST_TEMPO
     tempos = ",".join(f"atempo={float(part):.15g}" for part in (*parts, speed))
-    length = span.length or track.duration
+    length = span.length or track.length
     fill = "" if length is None else f",apad=whole_dur={seconds(length * slowdown)}"
     return f"asetpts=PTS*{_exact(slowdown)}+{seconds(early)}/TB,{tempos},aresample=async=1:first_pts=0{fill}"
 

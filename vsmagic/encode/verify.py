@@ -1,7 +1,5 @@
 """Looks at a finished file before it takes its name, and at how much of a damaged input there was."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +9,6 @@ from vsmagic.encode.timecodes import Timeline
 from vsmagic.errors import OutputError
 from vsmagic.media import Media, VideoTrack
 
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 # A container's claim may be off by a little without a frame being lost.
 _SLACK_FRAMES = Fraction(3, 4)
 
@@ -85,7 +82,7 @@ def shortfall(media: Media, track: VideoTrack, description: Description) -> str 
         playable = _playable(media, track)
         missing = playable - description.source_frames
         return f"{missing} of {playable} frames could not be decoded" if missing > 0 else None
-    claimed = track.duration or _tagged_duration(track.metadata)
+    claimed = track.length
     found = Fraction(*description.source_duration)
     if claimed is None or claimed - found < _SLACK_FRAMES * found / description.source_frames:
         return None
@@ -99,11 +96,3 @@ def _playable(media: Media, track: VideoTrack) -> int:
     with av.open(f"file:{media.path}") as file:
         packets = file.demux(file.streams[track.stream])
         return sum(packet.size > 0 and not packet.is_discard for packet in packets)
-
-
-def _tagged_duration(metadata: Mapping[str, str]) -> Fraction | None:
-    """Read Matroska's DURATION tag, such as 00:00:05.280000000."""
-    for key, value in metadata.items():
-        if key.upper().startswith("DURATION") and (parts := _CLOCK.fullmatch(value.strip())):
-            return int(parts[1]) * 3600 + int(parts[2]) * 60 + Fraction(parts[3])
-    return None
