@@ -1,13 +1,11 @@
 """Frames in between by block motion: the mvtools plugin, for processors."""
 
 import math
-from collections.abc import Callable
 
 import vapoursynth as vs
 
 from vsmagic.errors import BackendError, OptionError
-from vsmagic.filters import pattern
-from vsmagic.filters.pattern import Pattern, picked
+from vsmagic.filters.pattern import MOST_FRAMES, Pattern, picked
 
 _FINEST = 4096
 _STEPS = 256  # mvtools' own time has 8 bits
@@ -17,38 +15,41 @@ _BLOCK, _OVERLAP = 16, 8
 _LEAST = 8 * (_BLOCK - _OVERLAP) + _OVERLAP
 
 
-def maker(source: vs.VideoNode) -> Callable[[Pattern], vs.VideoNode]:
-    """Return what makes the frames of a pattern by mvtools' FlowFPS, in the source's format.
+def made(source: vs.VideoNode, found: Pattern) -> vs.VideoNode:
+    """Return all frames of a pattern, made by mvtools' FlowFPS, in the source's format.
 
     Its motion is that of blocks of 16x16 pixels, found to half a pixel; where both directions disagree it takes the
     nearer frame's pixels.
 
     Raises:
         BackendError: the plugin is not installed.
+        OptionError: the clip is too long for so fine a pattern.
     """
     if not hasattr(vs.core, "mv"):
         raise BackendError("model mvtools needs a plugin that is not installed; run: pip install 'vsmagic[mvtools]'")
     work = _workable(source)
+    steps = _steps(found, work.num_frames)
     levels = work.mv.Super(pel=2)
     vectors = [levels.mv.Analyse(isb=back, blksize=_BLOCK, overlap=_OVERLAP) for back in (True, False)]
+    # As many frames between two as the pattern has steps; only those that are picked are ever made.
+    once_a_second = work.std.AssumeFPS(fpsnum=1, fpsden=1)
+    dense = once_a_second.mv.FlowFPS(levels, *vectors, num=steps, den=1, mask=2)
+    places = [frame * steps + round(part * steps) for frame, part in zip(found.frames, found.parts, strict=True)]
+    result = picked(dense, found.cycle * steps, places, found.count).std.CropAbs(source.width, source.height)
+    return result if result.format.id == source.format.id else result.resize.Bicubic(format=source.format.id)
 
-    def make(found: Pattern) -> vs.VideoNode:
-        steps = math.lcm(*(part.denominator for part in found.parts))
-        if steps > _FINEST:
-            steps = _STEPS
-        if work.num_frames * steps > pattern.MOST_FRAMES:
-            raise OptionError(
-                f"interpolate: {work.num_frames} frames in steps of 1/{steps} are more than mvtools can count; give a "
-                "rate that is a small multiple of the clip's, or take another model."
-            )
-        # As many frames between two as the pattern has steps; only those that are picked are ever made.
-        once_a_second = work.std.AssumeFPS(fpsnum=1, fpsden=1)
-        dense = once_a_second.mv.FlowFPS(levels, *vectors, num=steps, den=1, mask=2)
-        places = [frame * steps + round(part * steps) for frame, part in zip(found.frames, found.parts, strict=True)]
-        made = picked(dense, found.cycle * steps, places, found.count).std.CropAbs(source.width, source.height)
-        return made if made.format.id == source.format.id else made.resize.Bicubic(format=source.format.id)
 
-    return make
+def _steps(found: Pattern, frames: int) -> int:
+    """Return in how many steps the time between two source frames is divided."""
+    steps = math.lcm(*(part.denominator for part in found.parts))
+    if steps > _FINEST:
+        steps = _STEPS
+    if frames * steps > MOST_FRAMES:
+        raise OptionError(
+            f"interpolate: {frames} frames in steps of 1/{steps} are more than mvtools can count; give a "
+            "rate that is a small multiple of the clip's, or take another model."
+        )
+    return steps
 
 
 def _workable(source: vs.VideoNode) -> vs.VideoNode:

@@ -176,7 +176,7 @@ class _Scenes(msgspec.Struct, frozen=True, kw_only=True):
 def _made(source: vs.VideoNode, colour: Colour, wanted: Wanted, found: Pattern, scenes: _Scenes) -> vs.VideoNode:
     """Return all frames of a pattern. Durations are lost."""
     if wanted.model == motion.MVTOOLS:
-        made = blocks.maker(source)(found)
+        made = blocks.made(source, found)
     else:
         made = _Network(source=source, colour=colour, plan=_plan(source, wanted)).make(found)
     return _chosen(scenes.marked(source), found, made, scenes.at_cut)

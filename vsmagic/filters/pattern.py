@@ -5,7 +5,7 @@ the pattern is as long as the clip.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import msgspec
@@ -144,7 +144,3 @@ def picked(clip: vs.VideoNode, cycle: int, offsets: Sequence[int], count: int) -
         clip = clip + clip[-1].std.Loop(missing)
     chosen = clip.std.SelectEvery(cycle, list(offsets), modify_duration=False)
     return chosen[:count]
-
-
-Maker = Callable[[vs.VideoNode, Pattern], vs.VideoNode]
-"""Makes a frame for every output frame that lies between two of the source's; the result is in the source's format."""
