@@ -19,6 +19,8 @@ Number = int | float | str | Fraction
 FASTEST = 1000
 """Frames a second that nothing shown on a screen exceeds."""
 
+_LARGEST = 2**63 - 1  # numerator or denominator of a clip's rate
+
 _NTSC = (24, 30, 48, 60, 120, 240)
 _NTSC_RATES = {Fraction(rate * 1000, 1001) for rate in _NTSC}
 
@@ -79,6 +81,11 @@ def tempo(
     )
     if rate > FASTEST:
         raise OptionError(f"interpolate: {float(rate):g} frames a second are asked for; expected at most {FASTEST}.")
+    if max(rate.numerator, rate.denominator) > _LARGEST:
+        raise OptionError(
+            f"interpolate: about {float(rate):g} frames a second, exactly {rate}, cannot be a clip's rate; give a shorter "
+            "fraction as fps, such as 60."
+        )
     count = max(1, math.floor(end * slower * rate + Fraction(1, 2)))
     return Tempo(rate=rate, step=1 / (rate * slower), count=count)
 
