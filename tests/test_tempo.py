@@ -119,7 +119,7 @@ def test_a_rate_that_no_clip_can_carry_is_refused():
     primes = [23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]
     times = list(accumulate((Fraction(1, prime) for prime in primes), initial=Fraction(0)))
     assert tempo(times, fps=60).count == 17
-    with pytest.raises(OptionError, match="about 83.5105 frames a second, .* cannot be a clip's rate"):
+    with pytest.raises(OptionError, match=r"about 83\.5105 frames a second, .* cannot be a clip's rate"):
         tempo(times, multiplier=2)
     with pytest.raises(OptionError, match="cannot be a clip's rate"):
         tempo(times, fps="1/99999999999999999999")

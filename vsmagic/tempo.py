@@ -83,8 +83,8 @@ def tempo(
         raise OptionError(f"interpolate: {float(rate):g} frames a second are asked for; expected at most {FASTEST}.")
     if max(rate.numerator, rate.denominator) > _LARGEST:
         raise OptionError(
-            f"interpolate: about {float(rate):g} frames a second, exactly {rate}, cannot be a clip's rate; give a shorter "
-            "fraction as fps, such as 60."
+            f"interpolate: about {float(rate):g} frames a second, exactly {rate}, cannot be a clip's rate; give a "
+            "shorter fraction as fps, such as 60."
         )
     count = max(1, math.floor(end * slower * rate + Fraction(1, 2)))
     return Tempo(rate=rate, step=1 / (rate * slower), count=count)
