@@ -125,7 +125,7 @@ def test_explicit_values_win(measured: list[Key]) -> None:
     assert [key.precision for key in measured] == [None, "f32"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 3}', b"\xff\x00"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 3}', b"\xff\x00", b'{"\xff": 1}'])
 def test_a_damaged_record_is_told_and_measured_again(
     content: bytes, records: Path, measured: list[Key], caplog: pytest.LogCaptureFixture
 ) -> None:

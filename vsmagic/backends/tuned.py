@@ -142,7 +142,7 @@ def load(key: Key) -> Record | None:
         record = msgspec.json.decode(path.read_bytes(), type=Record)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         log.warning("%s: what was measured cannot be read (%s); it counts as not measured", path, error)
         return None
     return record if record.key == key else None

@@ -184,7 +184,11 @@ class Store:
         try:
             record = msgspec.json.decode(sidecar.read_bytes(), type=Record)
             stat, used = path.stat(), sidecar.stat().st_mtime
-        except (OSError, msgspec.DecodeError):  # not there, half deleted, or of another version of this package
+        except (
+            OSError,
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+        ):  # not there, half deleted, or of another version of this package
             return None
         if stat.st_size != record.bytes:
             return None

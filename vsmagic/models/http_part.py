@@ -137,7 +137,7 @@ def _request(url: str, path: Path, begin: int) -> urllib.request.Request:
         headers["Range"] = f"bytes={begin}-"
         try:
             version = msgspec.json.decode(store.validators_of(path).read_bytes(), type=_Version)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             version = None
         if version and version.url == url:
             headers["If-Range"] = version.validator

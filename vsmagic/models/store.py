@@ -121,7 +121,7 @@ def is_whole(file: File) -> bool | None:
     record = _note(file)
     try:
         known = msgspec.json.decode(record.read_bytes(), type=_Verified)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         known = None
     if known is None or (known.size, known.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
         known = _Verified(sha256_of(path), stat.st_size, stat.st_mtime_ns)
@@ -137,7 +137,7 @@ def expected(file: File) -> str | None:
         return msgspec.json.decode(pin_of(file).read_bytes(), type=Pin).sha256
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{pin_of(file)}: cannot be read ({error}). It says what {file.name} was when it was first downloaded; "
             "delete it to trust the next download anew."
