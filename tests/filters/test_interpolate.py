@@ -358,6 +358,20 @@ def test_a_clip_without_an_end_is_refused_and_not_read(monkeypatch):
         interpolate(players, multiplier=15.9, model="mvtools")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"threshold": 0}, "above 0 and at most 1"),
+        ({"threshold": float("nan")}, "above 0 and at most 1"),
+        ({"threshold": 0.2, "scene_changes": "ignore"}, "leave one of them out"),
+    ],
+)
+def test_a_threshold_is_judged_before_anything_is_loaded(wanted, told, monkeypatch):
+    monkeypatch.setattr("vsmagic.filters.interpolate._plan", None)
+    with pytest.raises(OptionError, match=told):
+        interpolate(numbered(3), multiplier=2, **wanted)
+
+
 @pytest.mark.parametrize("model", ["magic-flow", "mvtools"])
 def test_a_players_clip_takes_whole_multipliers_and_divides_each_duration(model):
     one, other = (numbered(2, Fraction(rate), width=64, height=64)[n] for n, rate in enumerate((25, 30)))

@@ -227,7 +227,7 @@ def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
     if not quiet:
         rate = result.frames / result.elapsed if result.elapsed else 0.0
         click.echo(
-            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {result.frames} frames, "
+            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {result.frames} frame{'s' * (result.frames != 1)}, "
             f"{float(result.duration):.3f} s, made in {result.elapsed:.1f} s ({rate:.1f} fps)",
             err=True,
         )

@@ -54,8 +54,7 @@ def marked(clip: vs.VideoNode, *, threshold: float = THRESHOLD) -> vs.VideoNode:
         OptionError: the threshold is not such a number.
     """
     clips.check(clip, name="scene changes")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
-        raise OptionError(f"scene changes: threshold is {threshold!r}; expected a number above 0 and at most 1.")
+    check_threshold(threshold)
     if "_SceneChangeNext" in clip.get_frame(0).props:
         return clip
     cuts = _cuts(_luma(clip), threshold)
@@ -92,6 +91,16 @@ def _differences(luma: vs.VideoNode, ahead: int, scene: Sequence[vs.VideoNode]) 
     apart = vs.core.std.Expr([*scene, *(shifted(part, ahead) for part in scene)], beyond)
     level = luma.std.PlaneStats(shifted(luma, ahead), prop="Luma")
     return apart.std.PlaneStats(prop="Structure").std.CopyFrameProps(level, props=["LumaDiff"])
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuse what is no threshold.
+
+    Raises:
+        OptionError: not a number above 0 and at most 1.
+    """
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        raise OptionError(f"scene changes: threshold is {threshold!r}; expected a number above 0 and at most 1.")
 
 
 def _cuts(luma: vs.VideoNode, threshold: float) -> vs.VideoNode:

@@ -127,6 +127,10 @@ def interpolated(
     clips.check(clip, name="interpolate")
     _check(scene_changes, SCENE_CHANGES, "scene_changes")
     _check(duplicates, DUPLICATES, "duplicates")
+    if threshold is not None:
+        changes.check_threshold(threshold)
+        if scene_changes == "ignore":
+            raise OptionError("interpolate: threshold is given, but scene_changes is ignore; leave one of them out.")
     select.check_names(wanted.backend, wanted.precision)
     select.check_numbers(wanted.streams, wanted.device, name="interpolate")
     if wanted.model == motion.MVTOOLS:
