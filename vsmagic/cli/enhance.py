@@ -226,8 +226,9 @@ def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
         result = run(prepared, progress)
     if not quiet:
         rate = result.frames / result.elapsed if result.elapsed else 0.0
+        frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
         click.echo(
-            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {result.frames} frame{'s' * (result.frames != 1)}, "
+            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {frames}, "
             f"{float(result.duration):.3f} s, made in {result.elapsed:.1f} s ({rate:.1f} fps)",
             err=True,
         )
