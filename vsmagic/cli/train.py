@@ -71,6 +71,7 @@ def sr(*, output: Path, name: str, steps: int, pictures: int, seed: int, threads
 @click.option("--rate", type=click.FloatRange(0), default=FLOW.peak_rate, show_default=True, help="Learning rate.")
 @click.option("--warmup", type=click.IntRange(1), default=FLOW.warmup, show_default=True, help="Steps until then.")
 @click.option("--guidance", type=click.FloatRange(0), default=FLOW.guidance, show_default=True, help="Of the motion.")
+@click.option("--choice", type=click.FloatRange(0), default=FLOW.choice, show_default=True, help="Of the frame.")
 @click.option("--seed", type=click.IntRange(0), default=FLOW.seed, show_default=True, help="All chance follows it.")
 @click.option("--threads", type=click.IntRange(1), default=FLOW.threads, show_default=True, help="CPU threads.")
 @click.option(
@@ -81,8 +82,8 @@ def flow(*, rate: float, **options: Any) -> None:
     """Train the network for frames in between, and write NAME.onnx, .json, .training.json and .weights.
 
     It learns from scenes that it draws itself and whose motion it knows. A run that was stopped is taken up where it
-    was when the same command is given again. docs/training.md has the two commands that made the model that comes
-    with vsmagic.
+    was when the same command is given again. With no other options it is the command that made the model that comes
+    with vsmagic; docs/training.md tells more.
     """
     _require_training()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as above

@@ -15,7 +15,7 @@ EMBEDDED = Path(__file__).with_name("embedded")
 EMBEDDED_SCALES = (0.25, 0.5, 1.0)
 """Flow scales that embedded models have: each half of another reaches twice as far."""
 
-EMBEDDED_LIMITS = ((400, 1.0), (1200, 0.5))
+EMBEDDED_LIMITS = ((300, 1.0), (1200, 0.5))
 """Up to how many lines ``auto`` takes which of them. Things cross about as much of a large frame as of a small one; at
 540 lines (DAVIS) 0.5 was measured to be better than 1, at 240 (UCF101) both were the same."""
 
@@ -58,11 +58,6 @@ class MotionModel(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Name the model is asked for by."""
         return self.spec.name
-
-
-def encode_spec(spec: MotionSpec) -> bytes:
-    """Return a spec as readable JSON."""
-    return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
 
 
 def scaled(

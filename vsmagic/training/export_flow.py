@@ -16,7 +16,8 @@ from vsmagic.files import write_atomically
 from vsmagic.models import evaluate
 from vsmagic.models.convert_onnx import exported
 from vsmagic.models.displacement import MOTION
-from vsmagic.models.motion import EMBEDDED_SCALES, MotionSpec, embedded_name, encode_spec
+from vsmagic.models.motion import EMBEDDED_SCALES, MotionSpec, embedded_name
+from vsmagic.models.spec import encode_spec
 from vsmagic.training.flownet import FlowNet
 
 TOLERANCE = 1e-4
@@ -77,8 +78,8 @@ class _Telling(torch.nn.Module):
         self.net = net
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        picture, motions = self.net.look(pictures)
-        return picture, motions[-1]
+        found = self.net.look(pictures)
+        return found.picture, found.motions[-1]
 
 
 def _tidied(content: bytes) -> bytes:

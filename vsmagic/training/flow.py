@@ -28,8 +28,12 @@ from vsmagic.training.export_flow import export
 from vsmagic.training.flownet import FlowNet
 from vsmagic.training.options import FlowOptions
 from vsmagic.training.scenes import Pace, Scene
+from vsmagic.training.stencils import warp
 
 log = logging.getLogger(__name__)
+
+_HIDDEN, _SHOWN = 0.06, 0.03
+"""Mean error of R, G and B from which on a frame does not show a place, and below which it does."""
 
 _STEEPEST = 1.0
 """Length that a gradient is cut to: now and then aligning divides by next to nothing."""
@@ -153,17 +157,28 @@ def _backwards(given: Patches) -> Patches:
 
 
 def _step(state: run.State[FlowNet], options: FlowOptions, given: Patches) -> None:
-    """One step: the loss is the picture's error and, at every scale of the network, the motion's."""
+    """One step: the loss is the picture's error, the motion's at every scale, and the choice's between the frames."""
     size = given.pictures.shape[2:]
     seen = torch.cat([given.pictures[:, :6], given.time.expand(-1, 1, *size)], 1)
-    made, motions = state.net.look(seen)
-    loss = _charbonnier(made - given.pictures[:, 6:], 1e-3)
+    found = state.net.look(seen)
+    loss = _charbonnier(found.picture - given.pictures[:, 6:], 1e-3)
     way = given.motion[:, 2:] - given.motion[:, :2]
-    for found in motions:
-        true = functional.avg_pool2d(way, size[0] // found.shape[2])
-        loss = loss + options.guidance * _charbonnier(found - true, 0.1)
+    for motion in found.motions:
+        true = functional.avg_pool2d(way, size[0] // motion.shape[2])
+        loss = loss + options.guidance * _charbonnier(motion - true, 0.1)
+    loss = loss + options.choice * _wrong_choice(found.share, given)
     rate = run.rate_at(state.step, steps=options.steps, warmup=options.warmup, peak=options.peak_rate)
     run.advance(state, loss, rate=rate, memory=options.memory, steepest=_STEEPEST)
+
+
+def _wrong_choice(share: Tensor, given: Patches) -> Tensor:
+    """Return how wrongly the frames are chosen between, where by the true motion only one of them shows the place."""
+    true = given.pictures[:, 6:]
+    was = (warp(given.pictures[:, :3], given.motion[:, :2]) - true).abs().mean(1, keepdim=True)
+    will = (warp(given.pictures[:, 3:6], given.motion[:, 2:]) - true).abs().mean(1, keepdim=True)
+    one = (torch.maximum(was, will) > _HIDDEN) & (torch.minimum(was, will) < _SHOWN)
+    surprise = functional.binary_cross_entropy(share, (was < will).float(), reduction="none")
+    return (surprise * one).mean()
 
 
 def _charbonnier(error: Tensor, round_off: float) -> Tensor:

@@ -7,9 +7,13 @@ Technique with an Application to Stereo Vision' (1981), would correct, solved in
 that to take: a part of a pixel then need not be learnt. The last correction is that alone, on the full-size luma.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from vsmagic.training.stencils import Alignment, Comparison, Enlargement, LumaAlignment, enlarged, warp
 
 LEVELS = 4
 """Sizes of the pictures that motion is looked for in, each half of the one before, while it is learnt."""
@@ -24,10 +28,22 @@ _COARSE, _SHARED, _FINE = 64, 32, 24  # channels inside the decoders
 _FAR, _NEAR = 3, 1  # cells to every side that frames are compared over, at the coarsest scale and at the others
 _SLOPE = 0.25  # of PReLU below 0, before training
 
-# What aligning adds to a neighbourhood's structure: below it there is nothing to hold on to, and no step is made.
-_FLAT_FEATURES, _FLAT_LUMA = 0.02, 2e-5
-_FLAT_ACROSS = 1e-3  # the same, of the structure's own size: along an edge
-_FARTHEST = 1.0  # cell, or pixel: the most that aligning moves; it holds for short ways only
+_FLAT_FEATURES, _FLAT_LUMA = 0.02, 2e-5  # squared slopes of features and of luma that tell nothing
+_STILL = 1 / 255  # mean difference of luma below which a place is taken to stay, the more the less it is
+_LUMA_BT601 = (0.299, 0.587, 0.114)  # tells strong colours apart, which their mean does not
+
+
+class Found(NamedTuple):
+    """What the network finds; ``[n, channels, h, w]`` each."""
+
+    picture: Tensor
+    """RGB at the time wanted."""
+    motions: list[Tensor]
+    """Coarse to fine, ``[n, 2, h / s, w / s]``, s being 32 (with 4 levels), 16, 8, 4 and 1: how many pixels of the full
+    size, to the right and downward, what is seen in the new picture moves from the first to the second. Both ends
+    follow from it and the time, as of things that move evenly."""
+    share: Tensor
+    """How much of the picture comes from the first frame, 0 to 1."""
 
 
 class FlowNet(nn.Module):
@@ -38,9 +54,7 @@ class FlowNet(nn.Module):
             twice as far, with the same weights.
     """
 
-    left: Tensor
-    right: Tensor
-    spread: Tensor
+    luma: Tensor
 
     def __init__(self, levels: int = LEVELS) -> None:
         super().__init__()
@@ -54,9 +68,7 @@ class FlowNet(nn.Module):
         self.fine = nn.Sequential(
             *_layer(_STATE + 3, _FINE), nn.Conv2d(_FINE, 1 + CELL**2, 3, padding=1)
         )  # how much of the last alignment to take, and the mask
-        self.register_buffer("left", _slopes("xyxxy"), persistent=False)
-        self.register_buffer("right", _slopes("xyytt"), persistent=False)
-        self.register_buffer("spread", _enlargement(CELL), persistent=False)
+        self.register_buffer("luma", torch.tensor(_LUMA_BT601).reshape(1, 3, 1, 1), persistent=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight, a=_SLOPE)
@@ -65,22 +77,21 @@ class FlowNet(nn.Module):
             for last, planes in ((self.coarse[-1], 3), (self.shared[-1], 3), (self.fine[-1], None)):
                 assert isinstance(last, nn.Conv2d)  # noqa: S101 - what Sequential does not tell
                 last.weight[:planes].mul_(0.05)
+        self.compare_far = Comparison(_FEATURES, _FAR)
+        self.compare_near = Comparison(_COMPARED, _NEAR)
+        self.align_cells = Alignment(width=5, every=1, flat=_FLAT_FEATURES)
+        self.align_pixels = LumaAlignment(width=2 * CELL, every=CELL, flat=_FLAT_LUMA)
+        self.enlarge = Enlargement(CELL)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return ``[n, 3, h, w]`` for ``[n, 7, h, w]``: RGB of the first, RGB of the second, 0 to 1, and the time.
 
         The time, above 0 and below 1, is the same all over its plane. h and w are multiples of :attr:`multiple`.
         """
-        result, _ = self.look(pictures)
-        return result
+        return self.look(pictures).picture
 
-    def look(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the picture, and the motions found on the way, coarse to fine.
-
-        A motion is ``[n, 2, h / s, w / s]``, s being 32 (with 4 levels), 16, 8, 4 and 1: how many pixels of the full
-        size, to the right and downward, what is seen in the new picture moves from the first to the second. Both
-        ends follow from it and the time, as of things that move evenly.
-        """
+    def look(self, pictures: Tensor) -> Found:
+        """Return the picture and what it was made by."""
         height, width = pictures.shape[2:]
         # First and second lie one after the other, so that everything is done to both at once.
         both = pictures[:, :6].reshape(-1, 3, height, width)
@@ -91,16 +102,18 @@ class FlowNet(nn.Module):
             sizes.append(functional.avg_pool2d(sizes[-1], 2))
         when = pictures[:, 6:7, :: self.multiple, :: self.multiple]
         motion, state, motions = self._found([self.encoder(4 * size - 2) for size in sizes], when, ways)
-        full = self._of_pixels(motion * CELL)
-        luma = warp(both.mean(1, keepdim=True), _to_ends(full, ways)).reshape(-1, 2, height, width)
-        step, sure = self._alignment(luma)
+        luma = functional.conv2d(both, self.luma)
+        motion = motion * _stirred(luma.reshape(-1, 2, height, width))
+        full = self.enlarge(motion * CELL)
+        luma = warp(luma, _to_ends(full, ways)).reshape(-1, 2, height, width)
+        step, sure = self.align_pixels(luma)
         out = self.fine(torch.cat([state, step, sure], 1))
-        full = self._of_pixels(motion * CELL + step * torch.sigmoid(out[:, :1]))
+        full = self.enlarge(motion * CELL + step * torch.sigmoid(out[:, :1]))
         mask = functional.pixel_shuffle(out[:, 1:], CELL)
         ends = warp(both, _to_ends(full, ways), mode="bicubic").reshape(-1, 6, height, width)
         was, will = ends[:, :3], ends[:, 3:]
         share = torch.sigmoid(mask + torch.log((1 - time) / time))  # of the first frame: by time, where mask is 0
-        return will + share * (was - will), [*motions, full]
+        return Found(will + share * (was - will), [*motions, full], share)
 
     @property
     def multiple(self) -> int:
@@ -115,33 +128,18 @@ class FlowNet(nn.Module):
     def _found(self, features: list[Tensor], when: Tensor, ways: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return the motion in cells of 4 pixels, the state, and the motions of all scales in pixels."""
         one, two, pair = _both(features[-1])
-        out = self.coarse(torch.cat([pair, compared(one, two, _FAR), when], 1))
+        out = self.coarse(torch.cat([pair, self.compare_far(one, two), when], 1))
         motion, state = out[:, :2], out[:, 3:]
         motions = [motion * self.multiple]
         for level in reversed(range(self.levels - 1)):
             motion, state = enlarged(motion, 2) * 2, enlarged(state, 2)
             was, will, pair = _both(warp(features[level], _to_ends(motion, ways)))
             was, will = was[:, :_COMPARED], will[:, :_COMPARED]
-            step, sure = aligned(was, will)
-            out = self.shared(torch.cat([pair, compared(was, will, _NEAR), step, sure, state, motion * 0.1], 1))
+            step, sure = self.align_cells(was, will)
+            out = self.shared(torch.cat([pair, self.compare_near(was, will), step, sure, state, motion * 0.1], 1))
             motion, state = motion + out[:, :2] + step * torch.sigmoid(out[:, 2:3]), out[:, 3:]
             motions.append(motion * (CELL << level))
         return motion, state, motions
-
-    def _of_pixels(self, motion: Tensor) -> Tensor:
-        """Return the motion of every pixel from that of cells, ``[n, 2, h, w]``: :func:`enlarged` in half its time."""
-        height, width = motion.shape[2:]
-        padded = functional.pad(motion.reshape(-1, 1, height, width), (1,) * 4, mode="replicate")
-        pixels = functional.pixel_shuffle(functional.conv2d(padded, self.spread), CELL)
-        return pixels.reshape(-1, 2, CELL * height, CELL * width)
-
-    def _alignment(self, luma: Tensor) -> tuple[Tensor, Tensor]:
-        """:func:`aligned` of the two planes of ``[n, 2, h, w]``, for cells, in pixels; one convolution each side."""
-        padded = functional.pad(luma, (1,) * 4, mode="replicate")
-        products = functional.conv2d(padded, self.left) * functional.conv2d(padded, self.right)
-        margin = CELL // 2
-        wide = functional.pad(products, (margin,) * 4, mode="replicate")
-        return _solved(functional.avg_pool2d(wide, 2 * CELL, CELL), _FLAT_LUMA)
 
 
 def _layer(given: int, made: int, stride: int = 1) -> list[nn.Module]:
@@ -159,79 +157,16 @@ def _both(planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return pair[:, :_FEATURES], pair[:, _FEATURES:], pair
 
 
+def _stirred(luma: Tensor) -> Tensor:
+    """Return 0 for cells in whose surroundings both frames are the same, 1 where they clearly are not.
+
+    What does not differ has not moved, whatever the features say of flat and repeated places.
+    """
+    apart = (luma[:, :1] - luma[:, 1:]).abs()
+    around = functional.avg_pool2d(functional.pad(apart, (CELL // 2,) * 4, mode="replicate"), 2 * CELL, CELL)
+    return (around / _STILL).clamp(max=1)
+
+
 def _to_ends(motion: Tensor, ways: Tensor) -> Tensor:
     """Return how far it is from the new picture's places to the first's and the second's, ``[2n, 2, h, w]``."""
     return (motion[:, None] * ways).reshape(-1, 2, *motion.shape[2:])
-
-
-def enlarged(planes: Tensor, times: int) -> Tensor:
-    """Enlarge, bilinear."""
-    return functional.interpolate(planes, scale_factor=times, mode="bilinear", align_corners=False)
-
-
-def _enlargement(times: int) -> Tensor:
-    """Return weights ``[times ** 2, 1, 3, 3]`` of a convolution that makes of each cell what :func:`enlarged` does."""
-    one_each = torch.eye(9).reshape(9, 1, 3, 3)
-    middle = slice(times, 2 * times)
-    return enlarged(one_each, times)[:, 0, middle, middle].reshape(3, 3, times**2, 1).permute(2, 3, 0, 1).contiguous()
-
-
-def compared(ones: Tensor, twos: Tensor, reach: int) -> Tensor:
-    """Return how alike each cell of one is to each cell of the other around it, ``[n, (2 * reach + 1) ** 2, h, w]``."""
-    around = functional.pad(twos, (reach,) * 4)
-    # Ends are counted from the far side, so that the graph need not ask for sizes.
-    shown = [slice(step, step - 2 * reach or None) for step in range(2 * reach + 1)]
-    alike = [(ones * around[:, :, rows, columns]).mean(1, keepdim=True) for rows in shown for columns in shown]
-    return torch.cat(alike, 1)
-
-
-def aligned(was: Tensor, will: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how far, in cells, one lies from the other around each cell, and how much there is to tell it by.
-
-    Returns:
-        ``[n, 2, h, w]`` to the right and downward, and ``[n, 1, h, w]``, 0 to 1.
-    """
-    around = functional.pad((was + will) / 2, (1,) * 4, mode="replicate")
-    x = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
-    y = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
-    apart = was - will
-    pairs = ((x, x), (y, y), (x, y), (x, apart), (y, apart))
-    products = torch.cat([(one * other).mean(1, keepdim=True) for one, other in pairs], 1)
-    return _solved(functional.avg_pool2d(functional.pad(products, (2,) * 4, mode="replicate"), 5, 1), _FLAT_FEATURES)
-
-
-def _solved(sums: Tensor, flat: float) -> tuple[Tensor, Tensor]:
-    """Solve for the step: ``sums`` are means of xx, yy, xy, xt and yt around each place."""
-    xx, yy, xy, xt, yt = torch.split(sums, 1, 1)
-    structure = xx + yy
-    doubt = flat + _FLAT_ACROSS * structure
-    xx, yy = xx + doubt, yy + doubt
-    step = torch.cat([yy * xt - xy * yt, xx * yt - xy * xt], 1) / (xx * yy - xy * xy)
-    return step.clamp(-_FARTHEST, _FARTHEST), structure / (structure + 2 * flat)
-
-
-def _slopes(kinds: str) -> Tensor:
-    """Return weights ``[k, 2, 3, 3]`` that give, of two planes, the mean's slope (x, y) or what they are apart (t)."""
-    across = torch.zeros(2, 3, 3)
-    across[:, 1, 0], across[:, 1, 2] = -0.25, 0.25
-    apart = torch.zeros(2, 3, 3)
-    apart[0, 1, 1], apart[1, 1, 1] = 1, -1
-    return torch.stack([{"x": across, "y": across.transpose(1, 2), "t": apart}[kind] for kind in kinds])
-
-
-def warp(planes: Tensor, motion: Tensor, mode: str = "bilinear") -> Tensor:
-    """Fetch every pixel from where its motion (x, y in pixels of these planes) points; the border goes on for ever.
-
-    Args:
-        planes: ``[n, c, h, w]``.
-        motion: ``[n, 2, h, w]``.
-        mode: bilinear, or bicubic, which keeps what is fine at the cost of twice the time.
-    """
-    # Counted up inside the graph, so that it fits any size: ONNX has this in every runtime.
-    one = torch.ones_like(motion[:, :1])
-    places = torch.cat([torch.cumsum(one, 3), torch.cumsum(one, 2)], 1)
-    sizes = places[:, :, -1:, -1:]
-    grid = (places - 0.5 + motion) * (2 / sizes) - 1
-    return functional.grid_sample(
-        planes, grid.permute(0, 2, 3, 1), mode=mode, padding_mode="border", align_corners=False
-    )

@@ -67,7 +67,7 @@ class FlowOptions:
     """Name of the model and of its files."""
     seed: int = 1
     """Everything random follows from it."""
-    threads: int = 1
+    threads: int = 2
     """CPU threads of torch and processes that draw. Another number gives slightly other weights."""
 
     pictures: int = 500
@@ -80,7 +80,7 @@ class FlowOptions:
     """Their height and width in pixels."""
     still: float = 0.2
     """Share of things, and of cameras, that stay where they are."""
-    speed: float = 0.06
+    speed: float = 0.07
     """Mean way of the others, as a share of a scene's size."""
     oddity: float = 0.5
     """Share of things that also turn, and of those that also grow or shrink."""
@@ -101,6 +101,8 @@ class FlowOptions:
     """What the running mean of the weights keeps at each step."""
     guidance: float = 0.003
     """What an error of a pixel in the motion counts beside one of 1 in the picture."""
+    choice: float = 0.1
+    """What taking a place from the frame that does not show it counts, as its negative logarithm."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
 

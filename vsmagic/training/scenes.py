@@ -29,7 +29,8 @@ MASK_SIZE = 160
 """Height and width of a layer's shape in pixels of its picture."""
 
 _LAYERS = 5
-_FARTHEST = 0.3  # of the picture's size that anything moves from the first moment to the last
+_LOUD, _FLAT = 0.25, 0.15  # shares of layers in strong colours, and in a few shades
+_FARTHEST = 0.4  # of the picture's size that anything moves from the first moment to the last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,12 +276,22 @@ def _points(size: int) -> Tensor:
 
 
 def _coloured(random: Random, textures: NDArray[np.uint8]) -> Tensor:
-    """One of the pictures in colour: its luma, and two others for what is red and blue beside it, much weaker."""
+    """One of the pictures in colour: its luma, and two others for what is red and blue beside it.
+
+    Most are as pale as life; some are as loud as drawings and charts, some in a few flat shades.
+    """
     chosen = textures[random.integers(0, len(textures), 3)].astype(np.float32) / 255
+    if random.random() < _FLAT:
+        shades = float(random.integers(1, 5))
+        chosen = (chosen * shades).round() / shades
     luma = chosen[0]
-    weak = random.exponential(0.25, 2).astype(np.float32)
-    tint = random.normal(0, 0.08, 2).astype(np.float32)
-    red, blue = (w * (plane - 0.5) + shift for w, plane, shift in zip(weak, chosen[1:], tint, strict=True))
+    loud = random.random() < _LOUD
+    weights = random.uniform(-1.2, 1.2, 2) if loud else random.exponential(0.25, 2)
+    tints = random.normal(0, 0.35 if loud else 0.08, 2)
+    red, blue = (
+        np.float32(weight) * (plane - 0.5) + np.float32(tint)
+        for weight, plane, tint in zip(weights, chosen[1:], tints, strict=True)
+    )
     planes = np.stack([luma + red, luma - 0.5 * red - 0.2 * blue, luma + blue])
     return torch.from_numpy(planes.clip(0, 1))
 
