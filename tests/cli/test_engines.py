@@ -126,7 +126,7 @@ def test_damage_is_found_told_and_mended(run):
     assert "verify --remove" in found.err
     assert run("engines", "verify", "--remove").code == 0
     assert not [path for path in Store().folder.iterdir() if path.suffix in (".engine", ".json")]
-    assert run("engines", "verify").out == ""
+    assert run("engines", "verify").out == f"No engines in {Store().folder}.\n"
 
 
 @needs_builder
