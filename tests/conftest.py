@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("laws", max_examples=50, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("laws")
 
+pytest_plugins = ["screens"]
+
 DATA = Path(os.environ.get("VSMAGIC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
