@@ -44,8 +44,11 @@ def mpv_env(tmp_path: Path) -> dict[str, str]:
     """An environment of a user with an empty home, in which mpv finds this VapourSynth and this vsmagic."""
     home = tmp_path / "home"
     home.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "VSMAGIC_CACHE", "VSMAGIC_TUNE") if name in os.environ}
-    return kept | {"HOME": str(home), "VSSCRIPT_PATH": str(vsscript()), "PYTHONPATH": str(CHECKOUT)}
+    kept = {name: os.environ[name] for name in ("LANG", "VSMAGIC_CACHE", "VSMAGIC_TUNE") if name in os.environ}
+    # VapourSynth's library takes the Python whose folder comes first.
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
+    found = {"VSSCRIPT_PATH": str(vsscript()), "PYTHONPATH": str(CHECKOUT)}
+    return kept | found | {"HOME": str(home), "PATH": path}
 
 
 def vsscript() -> Path:
