@@ -18,9 +18,10 @@ def test_memory_must_be_a_positive_whole_number(text: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("text", ["0", "no", "ON", " off"])
-def test_tuning_is_on_or_off(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VSMAGIC_TUNE", text)
-    with pytest.raises(OptionError, match=r"VSMAGIC_TUNE is .*; expected on or off"):
+@pytest.mark.parametrize("name", ["VSMAGIC_TUNE", "VSMAGIC_BUILD"])
+def test_a_switch_is_on_or_off(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(OptionError, match=rf"{name} is .*; expected on or off"):
         settings()
 
 
@@ -28,16 +29,19 @@ def test_values_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("VSMAGIC_MEMORY", "64")
     monkeypatch.setenv("VSMAGIC_CACHE", str(tmp_path))
     monkeypatch.setenv("VSMAGIC_FFMPEG", "/opt/ffmpeg")
+    monkeypatch.setenv("VSMAGIC_MPV", "/opt/mpv")
     monkeypatch.setenv("VSMAGIC_TUNE", "on")
+    monkeypatch.setenv("VSMAGIC_BUILD", "off")
     found = settings()
     assert found.tune
-    assert (found.memory, found.cache, found.ffmpeg) == (64 * 2**20, tmp_path, "/opt/ffmpeg")
+    assert not found.build
+    assert (found.memory, found.cache, found.ffmpeg, found.mpv) == (64 * 2**20, tmp_path, "/opt/ffmpeg", "/opt/mpv")
     assert found.indexes.parent == found.models.parent == tmp_path
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty cache path would be the current folder."""
-    names = ("VSMAGIC_CACHE", "VSMAGIC_MEMORY", "VSMAGIC_FFMPEG", "VSMAGIC_TUNE")
+    names = ("VSMAGIC_CACHE", "VSMAGIC_MEMORY", "VSMAGIC_FFMPEG", "VSMAGIC_TUNE", "VSMAGIC_BUILD")
     for name in names:
         monkeypatch.delenv(name, raising=False)
     absent = settings()

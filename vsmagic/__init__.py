@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from vsmagic.errors import EncodeError as EncodeError
     from vsmagic.errors import FormatError as FormatError
     from vsmagic.errors import KeyframeError as KeyframeError
+    from vsmagic.errors import MissingModelError as MissingModelError
     from vsmagic.errors import ModelError as ModelError
+    from vsmagic.errors import NotReadyError as NotReadyError
     from vsmagic.errors import OptionError as OptionError
     from vsmagic.errors import OutputError as OutputError
     from vsmagic.errors import SetupError as SetupError
@@ -44,8 +46,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "chain": ("Chain",),
     "errors": (
-        "BackendError", "ChainError", "EncodeError", "FormatError", "KeyframeError", "ModelError", "OptionError",
-        "OutputError", "SetupError", "SourceError", "VsmagicError",
+        "BackendError", "ChainError", "EncodeError", "FormatError", "KeyframeError", "MissingModelError", "ModelError",
+        "NotReadyError", "OptionError", "OutputError", "SetupError", "SourceError", "VsmagicError",
     ),
     "filters.dezoom": ("dezoom",),
     "filters.flow_view": ("flow_view",),
@@ -59,9 +61,10 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "Keyframe", "KeyframeError", "KeyframeTrack",
-    "ModelError", "OptionError", "OutputError", "Rect", "SetupError", "SourceError", "VsmagicError", "dezoom",
-    "flow_view", "interpolate", "interpolate_pair", "source", "trim", "upscale",
+    "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "Keyframe", "KeyframeError",
+    "KeyframeTrack", "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError", "Rect",
+    "SetupError", "SourceError", "VsmagicError", "dezoom", "flow_view", "interpolate", "interpolate_pair", "source",
+    "trim", "upscale",
 ]  # fmt: skip
 
 

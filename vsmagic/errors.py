@@ -7,10 +7,12 @@
     │   └── ChainError        a chain description is malformed; names the step
     ├── SourceError (3)       an input file cannot be opened, indexed or decoded
     ├── ModelError (4)        a model is unknown, unreadable or does not fit the clip
+    │   └── MissingModelError a known model is not on this machine; also a NotReadyError
     ├── BackendError (5)      a plugin, device or library is missing or refuses
     ├── EncodeError (6)       vspipe or ffmpeg failed; carries the child's own words
     ├── OutputError (7)       the output cannot be written
-    └── SetupError (8)        something that should be installed is not
+    ├── SetupError (8)        something that should be installed is not
+    └── NotReadyError (10)    an engine or a model has to be made ready first; nothing is wrong with what was asked for
 
 Exit codes that are not exceptions: 0 done, 9 done as far as a damaged input could be decoded,
 130 stopped by Ctrl-C, 143 stopped by SIGTERM.
@@ -49,10 +51,20 @@ class SourceError(VsmagicError):
     exit_code = 3
 
 
+class NotReadyError(VsmagicError):
+    """An engine or a model has to be made ready first, which may not be done here; see ``VSMAGIC_BUILD``."""
+
+    exit_code = 10
+
+
 class ModelError(VsmagicError):
     """A model is unknown, unreadable, or does not fit the clip."""
 
     exit_code = 4
+
+
+class MissingModelError(ModelError, NotReadyError):
+    """A model of the catalogue is not on this machine, or what is there is not whole: it can be fetched."""
 
 
 class BackendError(VsmagicError):

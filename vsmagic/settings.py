@@ -5,9 +5,12 @@ variable            meaning                                              default
 =================== ==================================================== ==============================
 VSMAGIC_CACHE       folder for indexes, models and engines               the user's cache folder
 VSMAGIC_FFMPEG      path of the ffmpeg to run                            the one imageio-ffmpeg carries
+VSMAGIC_MPV         path of the mpv to run and to examine                the mpv on PATH
 VSMAGIC_MEMORY      memory a model may take, all streams, in MiB         768
 VSMAGIC_TUNE        on: measure once how a model runs best here, when    on
                     a long clip first uses it; off: never by itself
+VSMAGIC_BUILD       on: compile engines and convert models where they    on
+                    are first used; off: what is missing is an error
 =================== ==================================================== ==============================
 
 An empty variable counts as absent.
@@ -29,10 +32,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Root of everything that can be made again: indexes, models, engines."""
     ffmpeg: str | None
     """Path of the ffmpeg asked for; None means the one imageio-ffmpeg carries."""
+    mpv: str | None
+    """Path of the mpv asked for; None means the one on PATH."""
     memory: int
     """Bytes that the streams of a model may take together; frames that need more are tiled."""
     tune: bool
     """Measure on first use how a model runs best."""
+    build: bool
+    """Make on first use what a model needs to run: an engine, or a network of another format. Else that it is missing
+    is a :class:`~vsmagic.errors.NotReadyError`."""
 
     @property
     def indexes(self) -> Path:
@@ -49,14 +57,16 @@ def settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        OptionError: VSMAGIC_MEMORY is not a positive whole number, or VSMAGIC_TUNE neither on nor off.
+        OptionError: VSMAGIC_MEMORY is not a positive whole number, or VSMAGIC_TUNE or VSMAGIC_BUILD neither on nor off.
     """
     cache = os.environ.get("VSMAGIC_CACHE")
     return Settings(
         cache=Path(cache) if cache else _user_cache(),
         ffmpeg=os.environ.get("VSMAGIC_FFMPEG") or None,
+        mpv=os.environ.get("VSMAGIC_MPV") or None,
         memory=_memory_bytes(os.environ.get("VSMAGIC_MEMORY") or "768"),
-        tune=_on(os.environ.get("VSMAGIC_TUNE") or "on"),
+        tune=_on("VSMAGIC_TUNE"),
+        build=_on("VSMAGIC_BUILD"),
     )
 
 
@@ -78,7 +88,8 @@ def _memory_bytes(text: str) -> int:
     return int(digits) * 2**20
 
 
-def _on(text: str) -> bool:
+def _on(name: str) -> bool:
+    text = os.environ.get(name) or "on"
     if text not in ("on", "off"):
-        raise OptionError(f"VSMAGIC_TUNE is {text!r}; expected on or off.")
+        raise OptionError(f"{name} is {text!r}; expected on or off.")
     return text == "on"

@@ -18,7 +18,7 @@ from vsmagic.engine import gpu, make
 from vsmagic.engine.gpu import Gpu
 from vsmagic.engine.library import TENSORRT_RTX
 from vsmagic.engine.store import Store
-from vsmagic.errors import BackendError, ModelError
+from vsmagic.errors import BackendError, ModelError, NotReadyError
 from vsmagic.models import registry
 
 GPU = Gpu(name="NVIDIA GeForce RTX 3060", capability="8.6", memory=12 << 30, driver="580.95.05")
@@ -100,6 +100,23 @@ def test_a_refused_engine_is_built_again(plugin, request_, clip, caplog, words):
     (after,) = Store().all()
     assert after.stamp != before.stamp
     assert f"does not load ({words}); building it again" in caplog.text
+
+
+def test_where_nothing_may_be_built_what_is_missing_is_an_error(plugin, request_, clip, rtx, monkeypatch):
+    monkeypatch.setenv("VSMAGIC_BUILD", "off")
+    with pytest.raises(NotReadyError, match=r"srvgg: its engine for 64x48 has to be built, .*VSMAGIC_BUILD is off"):
+        base.run([clip], trt.TRT_RTX, request_)
+    assert not Store().folder.exists()
+    monkeypatch.delenv("VSMAGIC_BUILD")
+    base.run([clip], trt.TRT_RTX, request_)
+    (engine,) = Store().all()
+    monkeypatch.setenv("VSMAGIC_BUILD", "off")
+    base.run([clip], trt.TRT_RTX, request_)
+    assert plugin.calls[-1][0] == str(engine.path)
+    plugin.refuse = ["operator(): engine deserialization failed"]
+    with pytest.raises(NotReadyError, match="does not load and has to be built again"):
+        base.run([clip], trt.TRT_RTX, request_)
+    assert [known.stamp for known in Store().all()] == [engine.stamp]
 
 
 def test_an_engine_that_is_refused_twice_is_an_error(plugin, request_, clip, rtx):

@@ -16,6 +16,8 @@ from vsmagic.engine.key import EngineKey, Shapes
 from vsmagic.engine.library import Library
 from vsmagic.engine.make import Workshop, obtain
 from vsmagic.engine.store import Engine, Store
+from vsmagic.errors import NotReadyError
+from vsmagic.settings import settings
 
 
 def plugin_version(builder: Library) -> str | None:
@@ -32,6 +34,10 @@ def engine(builder: Library, request: Request, clips: Sequence[vs.VideoNode], re
         request: network, precision and device.
         clips: what it will be given.
         refused: an engine that the plugin could not load, which is built again.
+
+    Raises:
+        NotReadyError: it would have to be built, and VSMAGIC_BUILD is off.
+        ModelError, BackendError, OutputError: as :func:`vsmagic.engine.make.obtain`.
     """
     version = plugin_version(builder)
     where = plan.target(builder, request.device)
@@ -52,7 +58,21 @@ def engine(builder: Library, request: Request, clips: Sequence[vs.VideoNode], re
         channels=sum(clip.format.num_planes for clip in clips),
         device=request.device,
     )
-    return obtain(job, Workshop(store=Store(), library=builder, plugin=version), refused=refused)
+    store = Store()
+    if not settings().build:
+        return _at_hand(job, store, refused)
+    return obtain(job, Workshop(store=store, library=builder, plugin=version), refused=refused)
+
+
+def _at_hand(job: Job, store: Store, refused: Engine | None) -> Engine:
+    found = store.find(job.key)
+    if found and (refused is None or found.stamp != refused.stamp):
+        return found
+    why = "does not load and has to be built again" if refused else "has to be built"
+    raise NotReadyError(
+        f"model {job.name}: its engine for {job.key.shapes} {why}, and VSMAGIC_BUILD is off. Set it to on, or run: "
+        "vsmagic mpv prepare"
+    )
 
 
 def trouble(builder: Library) -> str | None:

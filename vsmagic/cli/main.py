@@ -34,6 +34,7 @@ Exit codes:
   7    the output cannot be written
   8    something of the installation is missing
   9    done, as far as a damaged input could be decoded
+  10   an engine or a model has to be made ready first
   130  stopped by Ctrl-C
   143  stopped by SIGTERM
 """

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vsmagic.digest import digest
-from vsmagic.errors import ModelError
+from vsmagic.errors import MissingModelError, ModelError, NotReadyError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, store
 from vsmagic.models.entry import Entry
@@ -101,16 +101,19 @@ def fetched(entry: Entry) -> Path:
     """Return an entry's file, which is the authors' own.
 
     Raises:
-        ModelError: it is not there or not the authors'; says the command that fetches it.
+        ModelError: there is none to fetch.
+        MissingModelError: it is not there or not the authors'; says the command that fetches it.
     """
     if entry.file is None or entry.file.by_hand:
         raise ModelError(by_hand(entry))
     match store.is_whole(entry.file):
         case None:
-            raise ModelError(f"model {entry.name} is not on this machine; run: vsmagic models fetch {entry.name}")
+            raise MissingModelError(
+                f"model {entry.name} is not on this machine; run: vsmagic models fetch {entry.name}"
+            )
         case False:
             origin = "its authors published" if entry.file.sha256 else "that was first downloaded"
-            raise ModelError(
+            raise MissingModelError(
                 f"model {entry.name}: {store.path_of(entry.file)} is not the file {origin} (its SHA-256 differs); run: "
                 f"vsmagic models fetch {entry.name}"
             )
@@ -210,9 +213,23 @@ def _once(identity: str, prepare: Callable[[Path], None], path: Path) -> Model:
     key = digest(f"{_PREPARATION}\0{identity}".encode())[:32]
     folder = settings().models / "local" / key
     if not (folder / "spec.json").exists():
+        check_build(path)
         prepare(folder)
     model = _prepared(folder, None)
     return model if model.path.exists() else replace(model, path=path)
+
+
+def check_build(path: Path) -> None:
+    """See that what a file needs to run may be made of it now.
+
+    Raises:
+        NotReadyError: VSMAGIC_BUILD is off.
+    """
+    if not settings().build:
+        raise NotReadyError(
+            f"model {path}: never used here before, so it has to be read and converted first, and VSMAGIC_BUILD is "
+            "off. Set it to on, or run: vsmagic mpv prepare"
+        )
 
 
 def _prepared(folder: Path, name: str | None) -> Model:

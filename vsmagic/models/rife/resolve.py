@@ -152,6 +152,7 @@ def make(facts: Added, found: "Weights", path: Path) -> None:
 
 
 def _make(source: _Source, flow_scale: float, folder: Path) -> None:
+    registry.check_build(source.path)
     from vsmagic.models.rife import convert
 
     found = convert.read(source.path)
