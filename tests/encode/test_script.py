@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from command import Ran, Run
-from vsmagic.encode.vspipe import Vspipe, find_vspipe, script
+from vsmagic.encode.vspipe import Vspipe, find_vspipe
+from vsmagic.shipped import shipped
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers
+
+ENCODE = str(shipped("encode.vpy"))
 
 
 @pytest.fixture(scope="session")
@@ -23,16 +26,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _vspipe(*arguments: object) -> Ran:
     vspipe = find_vspipe()
-    line = [str(vspipe.program), "-c", "y4m", str(script()), *map(str, arguments)]
+    line = [str(vspipe.program), "-c", "y4m", ENCODE, *map(str, arguments)]
     done = subprocess.run(line, env=vspipe.environ(), capture_output=True, check=False)
     return Ran(done.returncode, done.stdout[:9].decode(errors="replace"), done.stderr.decode())
 
 
 def test_the_script_works_alone(clip: Path, tmp_path: Path) -> None:
     vspipe, out = find_vspipe(), tmp_path / "out.mkv"
-    graph = vspipe.shell(
-        [str(vspipe.program), "-c", "y4m", str(script()), "--arg", f"source={clip}", "--arg", "scale=2", "-"]
-    )
+    graph = vspipe.shell([str(vspipe.program), "-c", "y4m", ENCODE, "--arg", f"source={clip}", "--arg", "scale=2", "-"])
     subprocess.run(["sh", "-c", f"{graph} | '{FFMPEG}' -v error -i - -c:v ffv1 '{out}'"], check=True)
     assert len(frame_hashes(out)) == 10
     assert b"128x96" in subprocess.run([FFMPEG, "-i", out], capture_output=True, check=False).stderr
@@ -60,7 +61,7 @@ def test_wrong_arguments_are_told_and_counted(arguments: list[str], code: int, w
 
 def test_a_source_relative_to_where_vspipe_was_started(clip: Path) -> None:
     vspipe = find_vspipe()
-    graph = vspipe.shell([str(vspipe.program), "--info", str(script()), "--arg", f"source={clip.name}", "-"])
+    graph = vspipe.shell([str(vspipe.program), "--info", ENCODE, "--arg", f"source={clip.name}", "-"])
     done = subprocess.run(["sh", "-c", f"cd '{clip.parent}' && {graph}"], capture_output=True, check=False)
     assert b"Frames: 10" in done.stdout, done.stderr.decode()
 
@@ -71,7 +72,7 @@ def test_a_long_clip_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
 
     def peak(frames: int) -> int:
         options = ["--end", str(frames - 1), "--arg", f"source={path}", "--arg", "scale=2", "--arg", "backend=ov"]
-        line = [str(vspipe.program), *options, str(script()), "--"]
+        line = [str(vspipe.program), *options, ENCODE, "--"]
         observed = [sys.executable, "-m", "vsmagic.bench.observed", *line]
         done = subprocess.run(observed, env=vspipe.environ(), capture_output=True, check=True)
         told = json.loads(done.stdout)

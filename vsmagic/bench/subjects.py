@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vsmagic.bench.case import Case
-from vsmagic.encode.vspipe import find_vspipe, script
+from vsmagic.encode.vspipe import find_vspipe
 from vsmagic.errors import EncodeError
+from vsmagic.shipped import shipped
 
 _RESULT = re.compile(r"Output (\d+) frames in ([\d.]+) seconds")
 
@@ -45,7 +46,7 @@ def plugin(case: Case, clip: Path, frames: int) -> Run:
 
 def graph(case: Case, clip: Path, frames: int) -> Run:
     """Run encode.vpy, which decodes, converts, enlarges and converts back; building the graph is not counted."""
-    return _vspipe(script(), case, clip, frames)
+    return _vspipe(shipped("encode.vpy"), case, clip, frames)
 
 
 def command(case: Case, clip: Path, frames: int) -> Run:

@@ -10,6 +10,7 @@ from pathlib import Path
 from vsmagic.diagnosis.check import Check, Examination
 from vsmagic.errors import OptionError, SetupError, VsmagicError
 from vsmagic.settings import settings
+from vsmagic.shipped import shipped
 
 _LITTLE_SPACE = 2**30
 
@@ -61,11 +62,9 @@ def _models() -> Check:
 
 
 def _script() -> Check:
-    from vsmagic.encode.vspipe import script
-
     check = partial(Check, group="Files", name="encode.vpy", required=True)
     try:
-        return check(state="ok", detail=str(script()))
+        return check(state="ok", detail=str(shipped("encode.vpy")))
     except SetupError as error:
         return check(state="missing", detail=str(error), remedy="install vsmagic again")
 

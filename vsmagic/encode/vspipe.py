@@ -1,4 +1,4 @@
-"""Finds VapourSynth's own program ``vspipe``, its configuration, and the script that it runs for vsmagic."""
+"""Finds VapourSynth's own program ``vspipe`` and its configuration, and makes its command line."""
 
 import hashlib
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vsmagic.errors import SetupError
 from vsmagic.settings import settings
+from vsmagic.shipped import shipped
 
 _REINSTALL = "install it again with: python -m pip install --force-reinstall vapoursynth"
 
@@ -96,19 +97,6 @@ def _configure(folder: Path) -> None:
         raise SetupError(f"'vapoursynth config' failed: {words[-1] if words else 'no message'}; {_REINSTALL}")
 
 
-def script() -> Path:
-    """Return the path of ``encode.vpy``: beside the package in a checkout, inside it when installed.
-
-    Raises:
-        SetupError: neither is there.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package / "scripts", package.parent / "scripts"):
-        if (folder / "encode.vpy").is_file():
-            return folder / "encode.vpy"
-    raise SetupError(f"{package / 'scripts' / 'encode.vpy'}: missing; install vsmagic again.")
-
-
 def command(
     vspipe: Vspipe, arguments: Mapping[str, str], *, properties: Path | None = None, progress: bool = False
 ) -> Sequence[str]:
@@ -127,4 +115,4 @@ def command(
         line.append("--progress")
     for key, value in arguments.items():
         line += ["--arg", f"{key}={value}"]
-    return [*line, str(script()), "-"]
+    return [*line, str(shipped("encode.vpy")), "-"]

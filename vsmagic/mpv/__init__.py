@@ -1,0 +1,1 @@
+"""vsmagic in the player mpv: installation, examination of the player, and what its scripts build."""
