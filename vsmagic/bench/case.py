@@ -92,16 +92,35 @@ def make_clip(path: Path, size: tuple[int, int], frames: int, source: Path | Non
     Raises:
         EncodeError: ffmpeg fails.
     """
-    from vsmagic.encode.ffmpeg import find_ffmpeg
-
     width, height = size
     if source is None:
         taken = ["-f", "lavfi", "-i", f"testsrc2=size={width}x{height}:rate=25,noise=alls=12:allf=t"]
     else:
         taken = ["-stream_loop", "-1", "-i", str(source), "-map", "0:v:0", "-vf", f"scale={width}:{height},setsar=1"]
-    command = [str(find_ffmpeg().program), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *taken]
-    command += ["-frames:v", str(frames), "-an", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast"]
-    command += ["-crf", "18", "-colorspace", "bt709", "-color_range", "tv", str(path)]
+    made = ["-frames:v", str(frames), "-an", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast"]
+    _ffmpeg([*taken, *made, "-crf", "18", "-colorspace", "bt709", "-color_range", "tv", str(path)])
+
+
+def make_still(path: Path, size: tuple[int, int]) -> None:
+    """Write a video of one picture that has detail at every scale: a fractal, with grain.
+
+    Args:
+        path: the file to make.
+        size: (width, height) in pixels.
+
+    Raises:
+        EncodeError: ffmpeg fails.
+    """
+    width, height = size
+    where = "start_scale=0.004:start_x=-0.743643887:start_y=-0.131825904"
+    drawn = f"mandelbrot=size={width}x{height}:rate=1:{where},noise=alls=8:allf=t"
+    _ffmpeg(["-f", "lavfi", "-i", drawn, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "ffv1", str(path)])
+
+
+def _ffmpeg(arguments: Sequence[str]) -> None:
+    from vsmagic.encode.ffmpeg import find_ffmpeg
+
+    command = [str(find_ffmpeg().program), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         words = done.stderr.strip().splitlines()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vsmagic.errors import OptionError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _SIZES = ("720x480", "160x120")
 _BUSY = 0.5
 _WIDE = 160
+_ONLY_REALTIME = {"when_idle", "check"}
+_REALTIME = {*_ONLY_REALTIME, "only_realtime", "sizes", "source", "as_json"}
 
 
 class _Size(click.ParamType[tuple[int, int]]):
@@ -50,8 +53,14 @@ class _Size(click.ParamType[tuple[int, int]]):
 @click.option("--source", type=click.Path(path_type=Path), metavar="FILE", help="Video to take pictures from.")
 @click.option("--memory", "with_memory", is_flag=True, help="Also measure the peak of memory.")
 @click.option("--tune", "only_tune", is_flag=True, help="Find out how models run best here, and keep it.")
+@click.option("--realtime", "only_realtime", is_flag=True, help="Measure the player's profiles, and keep it.")
+@click.option("--when-idle", is_flag=True, help="With --realtime: wait until no other program works.")
+@click.option("--check", is_flag=True, help="With --realtime: only say whether what is kept holds here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 def bench(
+    ctx: click.Context,
+    /,
     *,
     models: tuple[str, ...],
     sizes: tuple[tuple[int, int], ...],
@@ -64,6 +73,9 @@ def bench(
     source: Path | None,
     with_memory: bool,
     only_tune: bool,
+    only_realtime: bool,
+    when_idle: bool,
+    check: bool,
     as_json: bool,
 ) -> None:
     """Measure on this machine, on real pictures.
@@ -74,13 +86,20 @@ def bench(
     With --tune only the network runs, and in turns: in the precisions that model and backend have, and with more and
     fewer streams. What is fastest is kept and used from then on wherever nothing else is asked for; a long clip does
     the same on a model's first use.
+
+    With --realtime every profile of the player is measured at several sizes, in under 2 minutes; --size and --source
+    say on what. The player chooses by it.
     """
     from vsmagic.bench import measure, report
     from vsmagic.bench.case import cases
     from vsmagic.machine import machine
 
-    if source is not None and not source.is_file():
-        raise OptionError(f"--source {source}: no such file; expected a video.")
+    _check(ctx, source, only_realtime=only_realtime)
+    if only_realtime:
+        from vsmagic.cli import realtime
+
+        realtime.run(sizes=sizes, source=source, when_idle=when_idle, check=check, as_json=as_json)
+        return
     wanted = sizes or tuple(_Size().convert(size, None, None) for size in _SIZES)
     notes = _busy()
     if only_tune:
@@ -114,6 +133,21 @@ def bench(
         click.echo(json.dumps(report.as_json(comparisons, memories, notes), indent=2))
     elif memories:
         _print(report.memory_table(memories))
+
+
+def _check(ctx: click.Context, source: Path | None, *, only_realtime: bool) -> None:
+    """Refuse a video that is not there, and options that would do nothing.
+
+    Raises:
+        OptionError: one is given.
+    """
+    if source is not None and not source.is_file():
+        raise OptionError(f"--source {source}: no such file; expected a video.")
+    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    idle = given - _REALTIME if only_realtime else given & _ONLY_REALTIME
+    for param in ctx.command.params:
+        if param.name in idle:
+            raise OptionError(f"bench: {param.opts[0]} {'does not go with' if only_realtime else 'needs'} --realtime.")
 
 
 def _tune(
