@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from vsmagic import __version__
-from vsmagic.encode import logs
+from vsmagic import __version__, logs
 from vsmagic.errors import VsmagicError
 
 # Name to the sentence --help shows. The modules behind them are imported only when they are run.
 _COMMANDS = {
     "enhance": "Make a better video: undo digital zoom, upscale, keep everything else.",
     "between": "Make the pictures between two pictures.",
+    "mpv": "Better pictures while you watch, in the player mpv.",
     "info": "Tell everything that decides how a file is handled.",
     "models": "List models, fetch them, add your own.",
     "doctor": "Tell what of this installation works, what is missing, and what mends it.",

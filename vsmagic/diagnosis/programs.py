@@ -1,8 +1,6 @@
 """ffmpeg and mpv."""
 
-import subprocess
 from functools import partial
-from shutil import which
 
 from vsmagic.diagnosis.check import Check, Examination, pip
 from vsmagic.errors import OptionError, SetupError, VsmagicError
@@ -42,25 +40,16 @@ def _encoders() -> Check:
 
 
 def _mpv() -> Check:
-    check = partial(Check, group="Programs", name="mpv")
-    program = which("mpv")
-    if program is None:
-        remedy = "install an mpv that is built with VapourSynth"
-        return check(state="optional", detail="not on PATH (plays videos through the filters)", remedy=remedy)
+    from vsmagic.mpv.report import examined
+
     try:
-        version = _first_line([program, "--version"])
-        filters = subprocess.run([program, "--vf=help"], capture_output=True, text=True, timeout=20, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return check(state="broken", detail=str(error), remedy="install mpv again")
-    if "vapoursynth" not in filters:
-        remedy = "install an mpv that is built with VapourSynth (Debian's and Ubuntu's are not)"
-        return check(state="optional", detail=f"{version}, {program}, without the vapoursynth filter", remedy=remedy)
-    return check(state="ok", detail=f"{version}, {program}, with the vapoursynth filter")
-
-
-def _first_line(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return " ".join(done.stdout.partition("\n")[0].split()[:2])
+        player, advice = examined(None)
+    except OptionError as error:  # a variable that settings refuse; the message says which
+        return Check(group="Programs", name="mpv", state="optional", detail=str(error))
+    works = player is not None and advice.works
+    # What is needed elsewhere is no trouble of an mpv that works here.
+    remedy = None if works else advice.remedy
+    return Check(group="Programs", name="mpv", state="ok" if works else "optional", detail=advice.found, remedy=remedy)
 
 
 EXAMINATIONS: tuple[Examination, ...] = (_ffmpeg, _encoders, _mpv)
