@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import frames as fr
-from vsmagic import FormatError, clips
+from vsmagic import FormatError, clips, colours
 
 core = vs.core
 BLANK = core.std.BlankClip(format=vs.YUV420P8, width=64, height=48, length=5, fpsnum=30000, fpsden=1001)
@@ -52,7 +52,7 @@ def test_an_absent_matrix_is_guessed_by_size(
 ) -> None:
     clip = core.std.BlankClip(format=vs.YUV444P8, width=width, height=height, length=1)
     clip = clip.std.RemoveFrameProps(["_Matrix", "_Range"])
-    tagged, known = clips.tagged(clip)
+    tagged, known = colours.tagged(clip), colours.colour(clip)
     assert (known.matrix, known.range, known.guessed) == (matrix, vs.RANGE_LIMITED, ("matrix", "range"))
     assert tagged.get_frame(0).props["_Matrix"] == matrix
     assert len([r for r in caplog.records if r.levelno == logging.WARNING]) == 1
@@ -62,7 +62,7 @@ def test_an_absent_matrix_is_guessed_by_size(
 @pytest.mark.parametrize("value_range", [vs.RANGE_LIMITED, vs.RANGE_FULL])
 def test_what_is_told_is_kept(matrix: int, value_range: int, caplog: pytest.LogCaptureFixture) -> None:
     clip = BLANK.std.SetFrameProps(_Matrix=matrix, _Range=value_range, _ChromaLocation=vs.CHROMA_TOP_LEFT, _Transfer=16)
-    tagged, known = clips.tagged(clip)
+    tagged, known = colours.tagged(clip), colours.colour(clip)
     assert (known.matrix, known.range, known.chroma, known.guessed) == (matrix, value_range, vs.CHROMA_TOP_LEFT, ())
     props = tagged.get_frame(4).props
     assert (props["_Matrix"], props["_Range"], props["_Transfer"]) == (matrix, value_range, 16)
@@ -71,7 +71,7 @@ def test_what_is_told_is_kept(matrix: int, value_range: int, caplog: pytest.LogC
 
 def test_interlacing_is_told(caplog: pytest.LogCaptureFixture) -> None:
     clip = BLANK.std.SetFrameProps(_Matrix=6, _FieldBased=2)
-    assert clips.tagged(clip)[0].get_frame(0).props["_FieldBased"] == 0
+    assert colours.tagged(clip).get_frame(0).props["_FieldBased"] == 0
     assert "deinterlace it first" in caplog.text
 
 
@@ -87,7 +87,7 @@ def test_interlacing_is_told(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_pixel_aspect(props: dict, aspect: Fraction) -> None:
-    assert clips.pixel_aspect(BLANK.std.SetFrameProps(**props)) == aspect
+    assert colours.pixel_aspect(BLANK.std.SetFrameProps(**props)) == aspect
 
 
 def test_times_of_a_rate_are_exact_and_cost_no_frame() -> None:
@@ -140,7 +140,7 @@ def test_padding_mirrors_and_leaves_the_picture(name: str, multiple: int) -> Non
 def test_chroma_shift_maps_sample_places_onto_each_other(sampling: str, location: int, ratio: float) -> None:
     """The first output sample, taken back into the input, must stand where its luma stands."""
     fmt = core.get_video_format(fr.FORMATS[f"YUV{sampling}P8"])
-    shift = clips.chroma_shift(fmt, location, (ratio, ratio))
+    shift = colours.chroma_shift(fmt, location, (ratio, ratio))
     for axis, bits in ((0, fmt.subsampling_w), (1, fmt.subsampling_h)):
         step = 1 << bits
         first = fr._along(step, step, fr._sides(location)[axis])[0]  # in luma pixels, of the input as of the output

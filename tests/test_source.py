@@ -13,7 +13,7 @@ import vapoursynth as vs
 
 import frames as fr
 import vsmagic
-from vsmagic import OptionError, OutputError, SetupError, SourceError, clips
+from vsmagic import OptionError, OutputError, SetupError, SourceError, clips, colours
 from vsmagic.source import _USUAL_RATES, constant_rate
 
 F = Fraction
@@ -170,8 +170,8 @@ def test_ffms2_gives_the_same(name: str, data: Path) -> None:
         clip.format.id,
         clip.num_frames,
     )
-    assert clips.pixel_aspect(other) == clips.pixel_aspect(clip)
-    assert clips.colour(other).range == clips.colour(clip).range
+    assert colours.pixel_aspect(other) == colours.pixel_aspect(clip)
+    assert colours.colour(other).range == colours.colour(clip).range
     assert list(clips.times(other)) == list(clips.times(clip))
     assert fr.durations(other[:4]) == fr.durations(clip[:4])
     assert fr.raw(other[:3]) == fr.raw(clip[:3])

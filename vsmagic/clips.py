@@ -1,4 +1,4 @@
-"""What every filter does to a clip before and after its own work: check, tag, convert, pad, split, time.
+"""What every filter does to a clip before and after its own work: check, pad, time. Of colours: :mod:`vsmagic.colours`.
 
 Conventions: luma and RGB handed to a model are full range, 0 to 1, 32-bit float. Integer formats come back
 rounded, never dithered, so that equal input gives equal output.
@@ -11,16 +11,11 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import overload
 
-import msgspec
 import vapoursynth as vs
 
 from vsmagic.errors import FormatError
 
 log = logging.getLogger(__name__)
-
-_LEFT = {vs.CHROMA_LEFT, vs.CHROMA_TOP_LEFT, vs.CHROMA_BOTTOM_LEFT}
-_TOP = {vs.CHROMA_TOP_LEFT, vs.CHROMA_TOP}
-_BOTTOM = {vs.CHROMA_BOTTOM_LEFT, vs.CHROMA_BOTTOM}
 
 MOST_READ = 10_000_000
 """Frames of a clip that is read through before the first is shown: two days at 60 a second. A player's claims more."""
@@ -49,100 +44,6 @@ def check(clip: vs.VideoNode, *, name: str) -> vs.VideoFormat:
     if clip.format.sample_type == vs.INTEGER and clip.format.bits_per_sample > 16:
         raise FormatError(f"{name}: the clip is {clip.format.name}; expected 8 to 16 bits or float.")
     return clip.format
-
-
-class Colour(msgspec.Struct, frozen=True, kw_only=True):
-    """How a clip's numbers stand for colours, as VapourSynth's frame properties name it."""
-
-    matrix: int
-    """``_Matrix``: ITU-T H.273 matrix coefficients; 0 for RGB."""
-    range: int
-    """``_Range``: ``vs.RANGE_LIMITED`` or ``vs.RANGE_FULL``."""
-    chroma: int
-    """``_ChromaLocation`` of subsampled formats."""
-    guessed: tuple[str, ...] = ()
-    """Names of what the clip did not tell."""
-
-
-def colour(clip: vs.VideoNode) -> Colour:
-    """Read matrix, range and chroma location from the first frame; guess by size what is absent.
-
-    SD (below 720 lines and below 1280 columns) is taken for BT.601, the rest for BT.709; YUV for limited range.
-    Reads ``_Matrix``, ``_Range`` and ``_ChromaLocation``.
-    """
-    props = clip.get_frame(0).props
-    guessed = []
-    matrix = int(props.get("_Matrix", vs.MATRIX_UNSPECIFIED))
-    if clip.format.color_family == vs.RGB:
-        matrix = vs.MATRIX_RGB
-    elif matrix in (vs.MATRIX_UNSPECIFIED, vs.MATRIX_RGB):
-        matrix = guess_matrix(clip.width, clip.height)
-        guessed.append("matrix")
-    full = clip.format.color_family == vs.RGB
-    value = props.get("_Range")
-    if value is None and not full:
-        guessed.append("range")
-    value_range = (vs.RANGE_FULL if full else vs.RANGE_LIMITED) if value is None else int(value)
-    return Colour(
-        matrix=matrix,
-        range=value_range,
-        chroma=int(props.get("_ChromaLocation", vs.CHROMA_LEFT)),
-        guessed=tuple(guessed),
-    )
-
-
-def guess_matrix(width: int, height: int) -> int:
-    """Return the matrix that untagged video of this size most likely has."""
-    return int(vs.MATRIX_BT709 if width >= 1280 or height >= 720 else vs.MATRIX_ST170_M)
-
-
-def tagged(clip: vs.VideoNode) -> tuple[vs.VideoNode, Colour]:
-    """Return the clip with matrix, range and progressive order written on every frame, and what they are.
-
-    What had to be guessed, and interlacing (which no model here understands), is told once as a warning.
-    Writes ``_Matrix``, ``_Range``, ``_ChromaLocation`` and ``_FieldBased``.
-    """
-    known = colour(clip)
-    if "matrix" in known.guessed and clip.format.color_family == vs.YUV:
-        name = vs.MatrixCoefficients(known.matrix).name.removeprefix("MATRIX_")
-        log.warning("the clip does not tell its colour matrix; taking %s, as is usual for its size", name)
-    if int(clip.get_frame(0).props.get("_FieldBased", 0)):
-        log.warning("the clip is interlaced and is treated as progressive; deinterlace it first for a clean picture")
-    props = {"_Range": known.range, "_FieldBased": 0, "_Matrix": known.matrix}
-    if clip.format.subsampling_w or clip.format.subsampling_h:
-        props["_ChromaLocation"] = known.chroma
-    return clip.std.SetFrameProps(**props), known
-
-
-def pixel_aspect(clip: vs.VideoNode) -> Fraction:
-    """Return the width of a pixel over its height; 1 where the first frame tells none (``_SARNum``, ``_SARDen``)."""
-    props = clip.get_frame(0).props
-    num, den = props.get("_SARNum", 1), props.get("_SARDen", 1)
-    valid = isinstance(num, int) and isinstance(den, int) and num > 0 and den > 0
-    return Fraction(num, den) if valid else Fraction(1)
-
-
-def with_pixel_aspect(clip: vs.VideoNode, aspect: Fraction) -> vs.VideoNode:
-    """Write the pixel aspect on every frame; ``resize`` changes it on its own whenever it changes a size."""
-    return clip.std.SetFrameProps(_SARNum=aspect.numerator, _SARDen=aspect.denominator)
-
-
-def chroma_shift(clip_format: vs.VideoFormat, location: int, ratio: tuple[float, float]) -> tuple[float, float]:
-    """Shift, in input chroma samples, that keeps chroma sited when its plane is resized on its own.
-
-    A plane resized alone is taken as centred. Sample k of a left-sited plane with subsampling s stands at luma
-    position s*k + 1/2, not at s*k + s/2, and so does the result's.
-
-    Args:
-        clip_format: a YUV format.
-        location: ``_ChromaLocation``.
-        ratio: output size over input size, (horizontal, vertical).
-    """
-    side_x = 0.5 - 0.5 / (1 << clip_format.subsampling_w)
-    side_y = 0.5 - 0.5 / (1 << clip_format.subsampling_h)
-    x = side_x if location in _LEFT else 0.0
-    y = side_y if location in _TOP else -side_y if location in _BOTTOM else 0.0
-    return x * (1 - 1 / ratio[0]), y * (1 - 1 / ratio[1])
 
 
 def pad(clip: vs.VideoNode, multiple: int) -> vs.VideoNode:
@@ -201,9 +102,17 @@ def times(clip: vs.VideoNode) -> Sequence[Fraction]:
     return _timelines[clip]
 
 
+def played(clip: vs.VideoNode) -> bool:
+    """Whether a clip comes from a player, by the length it claims: its frames come in order, once, when it plays.
+
+    A frame that is asked for while a script runs is black in mpv, and may stay in a cache as frame 0.
+    """
+    return bool(clip.num_frames > MOST_READ)
+
+
 def unending(clip: vs.VideoNode) -> bool:
     """Whether a clip's times cannot be known ahead: of variable rate, and as long as what a player hands out."""
-    return known_times(clip) is None and clip.num_frames > MOST_READ
+    return known_times(clip) is None and played(clip)
 
 
 def duration(frame: vs.VideoFrame, n: int) -> Fraction:

@@ -11,7 +11,7 @@ import vapoursynth as vs
 import frames as fr
 import networks
 import vsmagic
-from vsmagic import BackendError, FormatError, ModelError, OptionError, chain, clips, dezoom, upscale
+from vsmagic import BackendError, FormatError, ModelError, OptionError, chain, clips, colours, dezoom, upscale
 from vsmagic.models import registry
 
 core = vs.core
@@ -240,9 +240,9 @@ def test_target_auto_gives_square_pixels(
 
 def test_pixel_aspect_is_kept_by_scale_and_squared_by_size() -> None:
     clip = fr.textured(vs.YUV420P8, 72, 58, _Matrix=6, _SARNum=64, _SARDen=45)
-    assert clips.pixel_aspect(upscale(clip, scale=2)) == Fraction(64, 45)
+    assert colours.pixel_aspect(upscale(clip, scale=2)) == Fraction(64, 45)
     squared = upscale(clip, size=(204, 116))
-    assert clips.pixel_aspect(squared) == 1
+    assert colours.pixel_aspect(squared) == 1
     luma = fr.planes(squared)[0]
     assert luma[:, :4].std() > 1  # no bars: 72 x 64/45 is 102 columns
     assert luma[:, -4:].std() > 1

@@ -75,7 +75,8 @@ def _warnings() -> Iterator[list[str]]:
 
 def _picture(clip: "vs.VideoNode", video: VideoTrack) -> dict[str, Any]:
     """Describe the video as a filter gets it: rotated, decoded, timed."""
-    from vsmagic.clips import colour, times
+    from vsmagic.clips import times
+    from vsmagic.colours import colour
 
     known = colour(clip)
     timeline = times(clip)

@@ -13,7 +13,8 @@ from typing import Any, Literal, cast
 import msgspec
 import vapoursynth as vs
 
-from vsmagic.clips import guess_matrix, times
+from vsmagic.clips import times
+from vsmagic.colours import guess_matrix
 from vsmagic.encode.description import Description, Light, Refusal
 from vsmagic.errors import FormatError
 

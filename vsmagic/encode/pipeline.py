@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vsmagic import logs
 from vsmagic.encode import description as descriptions
-from vsmagic.encode import logs
 from vsmagic.encode.children import Child, Children
 from vsmagic.encode.description import Description
 from vsmagic.encode.progress import Progress, Silent

@@ -43,9 +43,10 @@ from typing import Any
 import vapoursynth as vs
 
 from vsmagic import chain as chains
+from vsmagic import logs
 from vsmagic.chain import Chain, InterpolateStep, TrimStep
 from vsmagic.clips import times
-from vsmagic.encode import logs, output
+from vsmagic.encode import output
 from vsmagic.encode.codecs import CODECS
 from vsmagic.encode.description import Refusal
 from vsmagic.errors import OptionError, VsmagicError

@@ -4,6 +4,7 @@ import math
 
 import vapoursynth as vs
 
+from vsmagic import clips
 from vsmagic.errors import BackendError, OptionError
 from vsmagic.filters.pattern import MOST_FRAMES, Pattern, picked
 
@@ -29,14 +30,49 @@ def made(source: vs.VideoNode, found: Pattern) -> vs.VideoNode:
         raise BackendError("model mvtools needs a plugin that is not installed; run: pip install 'vsmagic[mvtools]'")
     work = _workable(source)
     steps = _steps(found, work.num_frames)
-    levels = work.mv.Super(pel=2)
-    vectors = [levels.mv.Analyse(isb=back, blksize=_BLOCK, overlap=_OVERLAP) for back in (True, False)]
     # As many frames between two as the pattern has steps; only those that are picked are ever made.
-    once_a_second = work.std.AssumeFPS(fpsnum=1, fpsden=1)
-    dense = once_a_second.mv.FlowFPS(levels, *vectors, num=steps, den=1, mask=2)
+    dense = _dense(work, steps, _Stand(work) if clips.played(work) else None)
     places = [frame * steps + round(part * steps) for frame, part in zip(found.frames, found.parts, strict=True)]
     result = picked(dense, found.cycle * steps, places, found.count).std.CropAbs(source.width, source.height)
     return result if result.format.id == source.format.id else result.resize.Bicubic(format=source.format.id)
+
+
+def _dense(work: vs.VideoNode, steps: int, stand: "_Stand | None") -> vs.VideoNode:
+    levels = _levels(work) if stand is None else stand.before(_levels(work), _levels(stand.blank))
+    vectors = []
+    for back in (True, False):
+        found = _vectors(levels, back=back)
+        vectors.append(found if stand is None else stand.before(found, _vectors(_levels(stand.blank), back=back)))
+    dense = work.std.AssumeFPS(fpsnum=1, fpsden=1).mv.FlowFPS(levels, *vectors, num=steps, den=1, mask=2)
+    if stand is not None:
+        stand.building = False
+    return dense
+
+
+def _levels(clip: vs.VideoNode) -> vs.VideoNode:
+    return clip.mv.Super(pel=2)
+
+
+def _vectors(levels: vs.VideoNode, *, back: bool) -> vs.VideoNode:
+    return levels.mv.Analyse(isb=back, blksize=_BLOCK, overlap=_OVERLAP)
+
+
+class _Stand:
+    """Stands in for a player's clip while the graph is built.
+
+    mvtools asks for the first frame of levels and vectors then, for what is written on it. A player would hand out a
+    black picture, which would stay in caches as the first frame.
+    """
+
+    def __init__(self, clip: vs.VideoNode) -> None:
+        self.blank = clip.std.BlankClip(length=2, keep=True)
+        self.building = True
+
+    def before(self, real: vs.VideoNode, blank: vs.VideoNode) -> vs.VideoNode:
+        """Return ``real`` that is ``blank`` as long as the graph is built."""
+        chosen = real.std.FrameEval(lambda n: blank if self.building else real, clip_src=[real, blank])  # noqa: ARG005
+        chosen.std.SetVideoCache(mode=0)
+        return chosen
 
 
 def _steps(found: Pattern, frames: int) -> int:

@@ -41,8 +41,8 @@ def marked(clip: vs.VideoNode, *, threshold: float = THRESHOLD) -> vs.VideoNode:
 
     Writes ``_SceneChangeNext`` (1: a cut lies between this frame and the next, else 0; the last frame has 0) and
     ``_SceneChangePrev`` (the same for the frame before). A clip whose first frame has ``_SceneChangeNext`` was marked
-    elsewhere and is returned as it is. Looks two frames back from either side of a cut and two ahead: 3 frames back and
-    3 ahead for both properties together.
+    elsewhere and is returned as it is, unless it is a player's, which cannot be looked at. Looks two frames back from
+    either side of a cut and two ahead: 3 frames back and 3 ahead for both properties together.
 
     Args:
         clip: any constant format.
@@ -55,7 +55,7 @@ def marked(clip: vs.VideoNode, *, threshold: float = THRESHOLD) -> vs.VideoNode:
     """
     clips.check(clip, name="scene changes")
     check_threshold(threshold)
-    if "_SceneChangeNext" in clip.get_frame(0).props:
+    if not clips.played(clip) and "_SceneChangeNext" in clip.get_frame(0).props:
         return clip
     cuts = _cuts(_luma(clip), threshold)
     return clip.std.CopyFrameProps(cuts, props=["_SceneChangeNext", "_SceneChangePrev"])

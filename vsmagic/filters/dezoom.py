@@ -5,7 +5,7 @@ from pathlib import Path
 
 import vapoursynth as vs
 
-from vsmagic import clips
+from vsmagic import clips, colours
 from vsmagic.errors import KeyframeError, OptionError
 from vsmagic.filters import zoom
 from vsmagic.filters.resample import per_frame, resampled
@@ -50,16 +50,25 @@ def dezoom(
     if fit not in FITS:
         raise OptionError(f"dezoom: fit is {fit!r}; expected {', '.join(FITS)}.")
     track = _track(keyframes, easing)
-    tagged, _ = clips.tagged(clip)
+    _refuse_player(clip)
+    tagged = colours.tagged(clip)
     timeless = track.in_frames or len(track.keys) == 1
     known = Zoom(clip=tagged, track=track, times=[] if timeless else clips.times(clip), fit=fit)
     known.warn_outside()
     step = (1 << clip.format.subsampling_w, 1 << clip.format.subsampling_h)
     wanted = largest(known) if size is None else fitted(parse_size(size, "dezoom: size"), step, name="dezoom")
     result = _resample(known, wanted, step)
-    result = clips.with_pixel_aspect(result, clips.pixel_aspect(tagged))
+    result = colours.with_pixel_aspect(result, colours.pixel_aspect(tagged))
     zoom.remember(result, known)
     return clips.keep_times(result, clip)
+
+
+def _refuse_player(clip: vs.VideoNode) -> None:
+    if clips.played(clip):
+        raise OptionError(
+            "dezoom: the clip is a player's, whose frames are counted anew after every seek, so that keyframes have no "
+            "place in it. Write the result with vsmagic enhance --keyframes, and play that."
+        )
 
 
 def largest(known: Zoom) -> tuple[int, int]:
@@ -80,7 +89,7 @@ def _track(keyframes: Keyframes, easing: Easing) -> KeyframeTrack:
 
 
 def _resample(known: Zoom, size: tuple[int, int], step: tuple[int, int]) -> vs.VideoNode:
-    value_range = clips.colour(known.clip).range
+    value_range = colours.colour(known.clip).range
 
     def frame(n: int) -> vs.VideoNode:
         return resampled(known.clip, place(known.rect(n), size, known.fit, step=step), size, range=value_range)

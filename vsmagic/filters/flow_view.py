@@ -2,7 +2,7 @@
 
 import vapoursynth as vs
 
-from vsmagic import clips
+from vsmagic import clips, colours
 from vsmagic.backends import select
 from vsmagic.backends.between import MotionPlan, between
 from vsmagic.errors import ModelError, OptionError
@@ -50,8 +50,8 @@ def flow_view(
         precision="f32",
         device=device,
     )
-    source, colour = clips.tagged(clip)
-    pictures = Rgb(colour).to_model(source)
+    source = colours.tagged(clip)
+    pictures = Rgb.to_model(source)
     later = pictures[1:] + pictures[-1] if clip.num_frames > 1 else pictures
     time = clip.std.BlankClip(format=vs.GRAYS, color=_HALF, keep=True)
     motion = between(pictures, later, time, plan)

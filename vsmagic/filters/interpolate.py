@@ -8,10 +8,9 @@ from typing import Literal
 import msgspec
 import vapoursynth as vs
 
-from vsmagic import clips
+from vsmagic import clips, colours
 from vsmagic.backends import select
 from vsmagic.backends.between import MotionPlan, between
-from vsmagic.clips import Colour
 from vsmagic.errors import OptionError
 from vsmagic.filters import blocks, changes, pattern, repeats
 from vsmagic.filters.pattern import Pattern
@@ -63,8 +62,8 @@ def interpolate(
     where they were absent, and durations; removes ``_SceneChangeNext`` and ``_SceneChangePrev``, which tell of the
     source's frames. Other properties are those of the source frame at or before.
 
-    A clip of variable rate that has no end, as a player's, takes a whole ``multiplier`` alone: each frame's own
-    duration is divided, and the rate stays variable.
+    A clip of variable rate that has no end, as a player's, takes a ``multiplier`` alone: the frames' own durations are
+    divided, and the rate stays variable.
 
     Args:
         clip: the clip. Of variable rate: from ``vsmagic.source``, or its durations are read first.
@@ -137,25 +136,25 @@ def interpolated(
         _check_blocks(wanted, duplicates)
     scenes = _Scenes(between=scene_changes, threshold=threshold)
     if clips.unending(clip):
-        by = _whole(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
-        source, colour = clips.tagged(clip)
-        found = pattern.divided(by, clip.num_frames)
-        return _unmarked(_in_parts(_made(source, colour, wanted, found, scenes), found.left(source), by))
+        by = _factor(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
+        source = colours.tagged(clip)
+        found = pattern.multiplied(by, clip.num_frames)
+        return _unmarked(_in_parts(_made(source, wanted, found, scenes), found, source, 1 / by))
     # By the clip as it was given: without its repeats it lasts as long, at a rate that nobody knows.
     pace = tempo(clips.times(clip), fps=fps, multiplier=multiplier, slowdown=slowdown)
     if pace.count > pattern.MOST_FRAMES:
         raise OptionError(f"interpolate: {pace.count} frames would come of this; a clip has at most 2,147,483,647.")
     if duplicates == "drop":
         clip = repeats.dropped(clip, tolerance=repeats.TOLERANCE)
-    source, colour = clips.tagged(clip)
+    source = colours.tagged(clip)
     times, rate = clips.times(clip), Fraction(clip.fps)
     found = (pattern.regular(pace, rate, clip.num_frames) if rate else None) or pattern.listed(pace, times)
     if duplicates == "retime":
-        maker = _Network(source=source, colour=colour, plan=_plan(source, wanted))
+        maker = _Network(source=source, plan=_plan(source, wanted))
         timing = Timing(pattern=found, tempo=pace, times=times)
         result = retimed(scenes.marked(source), maker.pictures, timing, maker.compute, scenes.at_cut)
     else:
-        result = _made(source, colour, wanted, found, scenes)
+        result = _made(source, wanted, found, scenes)
     return _unmarked(result.std.AssumeFPS(fpsnum=pace.rate.numerator, fpsden=pace.rate.denominator))
 
 
@@ -177,36 +176,59 @@ class _Scenes(msgspec.Struct, frozen=True, kw_only=True):
         return changes.marked(source) if self.threshold is None else changes.marked(source, threshold=self.threshold)
 
 
-def _made(source: vs.VideoNode, colour: Colour, wanted: Wanted, found: Pattern, scenes: _Scenes) -> vs.VideoNode:
+def _made(source: vs.VideoNode, wanted: Wanted, found: Pattern, scenes: _Scenes) -> vs.VideoNode:
     """Return all frames of a pattern. Durations are lost."""
     if wanted.model == motion.MVTOOLS:
         made = blocks.made(source, found)
     else:
-        made = _Network(source=source, colour=colour, plan=_plan(source, wanted)).make(found)
+        made = _Network(source=source, plan=_plan(source, wanted)).make(found)
     return _chosen(scenes.marked(source), found, made, scenes.at_cut)
 
 
-def _whole(*, fps: Number | None, multiplier: Number | None, slowdown: Number, duplicates: str) -> int:
-    """Return the multiplier for a clip whose times are not known ahead; each frame's own duration is divided by it."""
+def _factor(*, fps: Number | None, multiplier: Number | None, slowdown: Number, duplicates: str) -> Fraction:
+    """Return the multiplier for a clip whose times are not known ahead; its frames' own durations are divided by it."""
     by = at_least_one(1 if multiplier is None else multiplier, "multiplier")
-    if fps is not None or by.denominator != 1 or by == 1 or slowdown != 1 or duplicates != "keep":
+    if fps is not None or by == 1 or slowdown != 1 or duplicates != "keep":
         raise OptionError(
-            "interpolate: the clip has a variable rate and no end, as a player's clip does. Give a whole multiplier, "
-            "such as 2, alone, or give the clip a rate with std.AssumeFPS."
+            "interpolate: the clip has a variable rate and no end, as a player's clip does. Give a multiplier, such as "
+            "2 or 5/2, alone, or give the clip a rate with std.AssumeFPS."
         )
-    return int(by)
+    return by
 
 
-def _in_parts(result: vs.VideoNode, timed: vs.VideoNode, by: int) -> vs.VideoNode:
-    """Give each frame its part of the duration of the frame that it comes from, as ``timed`` has it."""
+def _in_parts(result: vs.VideoNode, found: Pattern, source: vs.VideoNode, step: Fraction) -> vs.VideoNode:
+    """Give each frame what is its own of the durations of the source frames that it begins and ends in.
 
-    def part(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        frame = f[0].copy()
-        num, den = clips.duration(f[1], n // by).as_integer_ratio()
-        frame.props.update(_DurationNum=num, _DurationDen=den * by)
-        return frame
+    Args:
+        result: the frames of the pattern.
+        found: the pattern.
+        source: frames with durations.
+        step: source frames to an output frame, at most 1.
+    """
+    before, after = found.left(source), found.right(source)
 
-    return timed.std.ModifyFrame([result, timed], part)  # of variable rate, as timed is
+    def lasting(frame: vs.VideoFrame, length: Fraction) -> vs.VideoFrame:
+        changed = frame.copy()
+        changed.props.update(_DurationNum=length.numerator, _DurationDen=length.denominator)
+        return changed
+
+    def within(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        return lasting(f[0], step * clips.duration(f[1], n))
+
+    def across(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        left = 1 - found.part(n)
+        length = left * clips.duration(f[1], n) + (step - left) * clips.duration(f[2], n)
+        return lasting(f[0], length)
+
+    # Of variable rate, as the source is. What lies within one source frame must not wait for the next: there is none
+    # after the last, and a player has to be shown the first at once.
+    inside = before.std.ModifyFrame([result, before], within)
+    between_two = before.std.ModifyFrame([result, before, after], across)
+
+    def choose(n: int) -> vs.VideoNode:
+        return inside if found.part(n) + step <= 1 else between_two
+
+    return inside.std.FrameEval(choose, clip_src=[inside, between_two])
 
 
 def _unmarked(result: vs.VideoNode) -> vs.VideoNode:
@@ -226,25 +248,30 @@ class _Network(msgspec.Struct, frozen=True, kw_only=True):
     """A network, and the source as it takes it."""
 
     source: vs.VideoNode
-    colour: Colour
     plan: MotionPlan
 
     @property
     def pictures(self) -> vs.VideoNode:
-        return Rgb(self.colour).to_model(self.source)
+        return Rgb.to_model(self.source)
 
     def make(self, found: Pattern) -> vs.VideoNode:
         """Return all frames of a pattern, in the source's format."""
         pictures = self.pictures
         times = found.times(pictures.width, pictures.height)
-        return self.compute(found.left(pictures), found.right(pictures), times)
+        return self.compute(found.left(pictures), found.right(pictures), times, told=found.left(self.source))
 
-    def compute(self, first: vs.VideoNode, second: vs.VideoNode, time: vs.VideoNode) -> vs.VideoNode:
+    def compute(
+        self, first: vs.VideoNode, second: vs.VideoNode, time: vs.VideoNode, *, told: vs.VideoNode | None = None
+    ) -> vs.VideoNode:
+        """Return what lies between two clips of pictures, in the source's colours, or of each frame of ``told``."""
         made = between(first, second, time, self.plan)
         width, height = self.source.width, self.source.height
         whole = Rect(x=0, y=0, width=width, height=height)
         everywhere = Placement(source=whole, left=0, top=0, width=width, height=height)
-        return Rgb(self.colour).finish(self.source, Enlarged(clip=made, scale=1), everywhere, (width, height))
+        enlarged = Enlarged(clip=made, scale=1)
+        return colours.by_colour(
+            told or self.source, lambda known: Rgb(known).finish(self.source, enlarged, everywhere, (width, height))
+        )
 
 
 def _chosen(

@@ -11,6 +11,7 @@ from fractions import Fraction
 import msgspec
 import vapoursynth as vs
 
+from vsmagic.errors import OptionError
 from vsmagic.tempo import Tempo, place
 
 MOST_FRAMES = 2**31 - 1
@@ -100,15 +101,26 @@ def regular(tempo: Tempo, rate: Fraction, frames: int) -> Pattern | None:
     )
 
 
-def divided(by: int, frames: int) -> Pattern:
-    """Return the pattern that makes ``by`` frames of each of so many, whatever their durations."""
-    frames = min(frames, MOST_FRAMES // by)
+def multiplied(by: Fraction, frames: int) -> Pattern:
+    """Return the pattern that makes ``by`` frames of each, on the average, whatever their durations.
+
+    Args:
+        by: at least 1.
+        frames: the source's, in whole cycles as many as the result has room for.
+
+    Raises:
+        OptionError: the cycle is too long to be worth it.
+    """
+    if by.numerator > _LONGEST_CYCLE:
+        raise OptionError(f"interpolate: multiplier is {by}; expected a fraction of smaller numbers, such as 5/2.")
+    cycles = min(frames, int(MOST_FRAMES / by)) // by.denominator
+    places = [k / by for k in range(by.numerator)]
     return Pattern(
-        cycle=1,
-        frames=(0,) * by,
-        parts=tuple(Fraction(step, by) for step in range(by)),
-        count=frames * by,
-        tail=(frames - 1) * by,
+        cycle=by.denominator,
+        frames=tuple(int(at) for at in places),
+        parts=tuple(at - int(at) for at in places),
+        count=cycles * by.numerator,
+        tail=math.ceil((cycles * by.denominator - 1) * by),
     )
 
 
@@ -142,5 +154,7 @@ def picked(clip: vs.VideoNode, cycle: int, offsets: Sequence[int], count: int) -
     missing = cycles * cycle - clip.num_frames
     if missing > 0:
         clip = clip + clip[-1].std.Loop(missing)
+    elif missing < 0:  # of what is beyond, there would be more frames than a clip can have
+        clip = clip[: cycles * cycle]
     chosen = clip.std.SelectEvery(cycle, list(offsets), modify_duration=False)
     return chosen[:count]

@@ -22,8 +22,10 @@ Clips 480 wide, put on twos and compressed: from one frame to its repeat the med
 23 and in MPEG-2 at q 2 and 6, and 6 at crf 30; to a frame that moves it is 30 to 130.
 """
 
-# How many frames back a repeat is followed to the one that was computed.
+# How many frames back a repeat is followed to the one that was computed; in a player's clip those are gone soon: mpv
+# keeps four for each that it asks for at the same time.
 _DEPTH = 8
+_DEPTH_PLAYED = 3
 # Samples on either side of the middle one that differences are averaged over.
 _BOX = 4
 # Frames in the longest cycle of a pulldown (24 to 30 takes 5, 25 to 30 takes 6), and how often it must be seen.
@@ -147,8 +149,8 @@ def reused(
 ) -> vs.VideoNode:
     """Return ``made``, a costly clip made of ``given`` frame by frame, computing it once for frames that are identical.
 
-    A frame identical to those before it is taken from the first of them, at most 8 back; of a longer run every eighth
-    frame is computed. Frame properties come from ``given``, frame by frame.
+    A frame identical to those before it is taken from the first of them, at most 8 back (in a player's clip 3); of a
+    longer run every eighth (third) frame is computed. Frame properties come from ``given``, frame by frame.
 
     Args:
         given: what is made into something.
@@ -160,10 +162,11 @@ def reused(
         return made
     seen = given if seen is None else seen
     count = seen.format.num_planes if planes is None else planes
-    back = [made] + [shifted(made, -k).std.CopyFrameProps(given) for k in range(1, _DEPTH + 1)]
+    reach = _DEPTH_PLAYED if clips.played(seen) else _DEPTH
+    back = [made] + [shifted(made, -k).std.CopyFrameProps(given) for k in range(1, reach + 1)]
     same = [seen.std.PlaneStats(shifted(seen, -1), plane=plane) for plane in range(count)]
     chosen = _deepest(back)
-    for depth in range(_DEPTH - 1, -1, -1):
+    for depth in range(reach - 1, -1, -1):
         for plane in reversed(range(count)):
             chosen = _unless_same(shifted(same[plane], -depth), depth, back[depth], chosen)
     return _unless_same(_middle(seen), 0, made, chosen)
@@ -181,7 +184,7 @@ def _unless_same(stats: vs.VideoNode, depth: int, different: vs.VideoNode, same:
 
 def _deepest(back: Sequence[vs.VideoNode]) -> vs.VideoNode:
     """Return what is shown far into a run: the last frame whose number is a multiple of the depth."""
-    return back[0].std.FrameEval(lambda n: back[n % _DEPTH], clip_src=list(back))
+    return back[0].std.FrameEval(lambda n: back[n % (len(back) - 1)], clip_src=list(back))
 
 
 def _middle(clip: vs.VideoNode) -> vs.VideoNode:

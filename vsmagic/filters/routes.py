@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 import vapoursynth as vs
 
-from vsmagic import clips
-from vsmagic.clips import Colour
+from vsmagic import colours
+from vsmagic.colours import Colour
 from vsmagic.filters.resample import bordered, resampled
 from vsmagic.filters.sizes import Placement
 from vsmagic.keyframes import Rect
@@ -38,8 +38,12 @@ class Enlarged(msgspec.Struct, frozen=True, kw_only=True):
 class Route(Protocol):
     """One way to a model and back."""
 
-    def to_model(self, window: vs.VideoNode) -> vs.VideoNode:
-        """Return GRAYS or RGBS, full range, of a window of the source."""
+    def __init__(self, colour: Colour) -> None:
+        """Take the colours of what is made."""
+
+    @staticmethod
+    def to_model(window: vs.VideoNode) -> vs.VideoNode:
+        """Return GRAYS or RGBS, full range, of a window of the source, whose frames tell their colours."""
 
     def finish(
         self, source: vs.VideoNode, enlarged: Enlarged, placement: Placement, size: tuple[int, int]
@@ -59,10 +63,10 @@ class Luma(msgspec.Struct, frozen=True):
 
     colour: Colour
 
-    def to_model(self, window: vs.VideoNode) -> vs.VideoNode:
+    @staticmethod
+    def to_model(window: vs.VideoNode) -> vs.VideoNode:
         """Return the luma plane as GRAYS."""
-        luma = window.std.ShufflePlanes(0, vs.GRAY)
-        return luma.resize.Point(format=vs.GRAYS, range_in=self.colour.range)
+        return window.std.ShufflePlanes(0, vs.GRAY).resize.Point(format=vs.GRAYS)
 
     def finish(
         self, source: vs.VideoNode, enlarged: Enlarged, placement: Placement, size: tuple[int, int]
@@ -83,7 +87,7 @@ class Luma(msgspec.Struct, frozen=True):
         fmt, rect = source.format, placement.source
         step = (1 << fmt.subsampling_w, 1 << fmt.subsampling_h)
         ratio = (placement.width / rect.width, placement.height / rect.height)
-        shift = clips.chroma_shift(fmt, self.colour.chroma, ratio)
+        shift = colours.chroma_shift(fmt, self.colour.chroma, ratio)
         own = Placement(
             source=Rect(
                 x=rect.x / step[0] + shift[0],
@@ -110,10 +114,11 @@ class Rgb(msgspec.Struct, frozen=True):
 
     colour: Colour
 
-    def to_model(self, window: vs.VideoNode) -> vs.VideoNode:
+    @staticmethod
+    def to_model(window: vs.VideoNode) -> vs.VideoNode:
         """Return RGBS."""
         if window.format.color_family == vs.GRAY:
-            grey = window.resize.Point(format=vs.GRAYS, range_in=self.colour.range)
+            grey = window.resize.Point(format=vs.GRAYS)
             return vs.core.std.ShufflePlanes([grey] * 3, [0, 0, 0], vs.RGB).std.SetFrameProps(_Matrix=vs.MATRIX_RGB)
         return window.resize.Bicubic(format=vs.RGBS, filter_param_a=0, filter_param_b=0.5)
 

@@ -22,9 +22,14 @@ def trim(clip: vs.VideoNode, *, start: float | Fraction = 0, end: float | Fracti
         end: seconds, exclusive; None for the clip's end.
 
     Raises:
-        OptionError: no frame lies between the two.
+        OptionError: no frame lies between the two, or the clip is a player's.
     """
     clips.check(clip, name="trim")
+    if clips.played(clip):
+        raise OptionError(
+            "trim: the clip is a player's, whose times are counted anew after every seek; use the player's own options "
+            "instead, in mpv --start and --end."
+        )
     starts = clips.times(clip)
     first = _first_at(starts, start, clip.num_frames)
     last = clip.num_frames if end is None else _first_at(starts, end, clip.num_frames)

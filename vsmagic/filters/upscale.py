@@ -9,9 +9,10 @@ import msgspec
 import vapoursynth as vs
 from msgspec.structs import replace
 
-from vsmagic import clips
+from vsmagic import clips, colours
 from vsmagic.backends import select, tuned
 from vsmagic.backends.infer import Plan, infer, padded
+from vsmagic.colours import Colour
 from vsmagic.errors import OptionError
 from vsmagic.filters import repeats, windows, zoom
 from vsmagic.filters.resample import per_frame, resampled
@@ -45,8 +46,8 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     fit: Fit
     aspect: float
     """Aspect of a source pixel over that of an output pixel."""
-    pixel: Fraction
-    """Aspect of an output pixel."""
+    pixel: Fraction | None
+    """Aspect of an output pixel; None: that of the source's, frame by frame."""
     zoom: Zoom | None
     """The crop, where the clip comes from ``dezoom``."""
 
@@ -157,26 +158,33 @@ def upscale(
 
 
 def _finished(result: vs.VideoNode, job: _Job, clip: vs.VideoNode) -> vs.VideoNode:
-    return clips.keep_times(clips.with_pixel_aspect(result, job.pixel), clip)
+    if job.pixel is None:
+        result = colours.with_pixel_aspect_of(result, clip)
+    else:
+        result = colours.with_pixel_aspect(result, job.pixel)
+    return clips.keep_times(result, clip)
 
 
 def _job(clip: vs.VideoNode, wanted: Target, fit: Fit) -> _Job:
     known = zoom.origin(clip)
-    source = known.clip if known else clips.tagged(clip)[0]
-    pixel = clips.pixel_aspect(clip)
+    source = known.clip if known else colours.tagged(clip)
+    kept, played = wanted.scale is not None, clips.played(clip)
+    if played and not kept:
+        source = colours.square(source, name="upscale")
+    pixel = Fraction(1) if played else colours.pixel_aspect(clip)
     size = output_size(wanted, clip.width, clip.height, float(pixel))
     step = (1 << source.format.subsampling_w, 1 << source.format.subsampling_h)
     if wanted.size is None:
         size = nearest(size[0], step[0]), nearest(size[1], step[1])
     else:
         size = fitted(size, step, name="upscale")
-    kept = wanted.scale is not None
+    own = None if played else pixel
     return _Job(
         source=source,
         size=size,
         fit=known.fit if known else fit,
         aspect=1.0 if kept else float(pixel),
-        pixel=pixel if kept else Fraction(1),
+        pixel=own if kept else Fraction(1),
         zoom=known,
     )
 
@@ -184,23 +192,26 @@ def _job(clip: vs.VideoNode, wanted: Target, fit: Fit) -> _Job:
 def _resize(job: _Job) -> vs.VideoNode:
     """Resample without a model: the result is nowhere larger than the source."""
     log.info("nothing to enlarge: resampling to %dx%d", *job.size)
-    value_range = clips.colour(job.source).range
 
-    def frame(n: int) -> vs.VideoNode:
-        return resampled(job.source, job.placement(n), job.size, range=value_range)
+    def in_colour(known: Colour) -> vs.VideoNode:
+        def frame(n: int) -> vs.VideoNode:
+            return resampled(job.source, job.placement(n), job.size, range=known.range)
 
-    return frame(0) if not job.zoom or job.zoom.still else per_frame(job.source, frame(0), frame)
+        return frame(0) if not job.zoom or job.zoom.still else per_frame(job.source, frame(0), frame)
+
+    return colours.by_colour(job.source, in_colour)
 
 
 def _run(job: _Job, plan: Plan) -> vs.VideoNode:
     if job.source.format.color_family == vs.RGB and plan.model.spec.channels == 1:
         return _run_rgb_by_luma(job, plan)
-    known = clips.colour(job.source)
-    route: Route = Luma(known) if plan.model.spec.channels == 1 else Rgb(known)
-    if job.zoom is None:
-        enlarged = Enlarged(clip=_enlarged(job.source, plan, route), scale=plan.model.scale)
-        return route.finish(job.source, enlarged, job.placement(0), job.size)
-    return _run_windows(job, job.zoom, plan, route)
+    route: type[Route] = Luma if plan.model.spec.channels == 1 else Rgb
+    if job.zoom is not None:
+        return _run_windows(job, job.zoom, plan, route(colours.colour(job.source)))
+    enlarged = Enlarged(clip=_enlarged(job.source, plan, route), scale=plan.model.scale)
+    return colours.by_colour(
+        job.source, lambda known: route(known).finish(job.source, enlarged, job.placement(0), job.size)
+    )
 
 
 def _run_rgb_by_luma(job: _Job, plan: Plan) -> vs.VideoNode:
@@ -229,7 +240,7 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
 
         return at(0) if known.still else per_frame(source, source.std.CropAbs(*size), at)
 
-    enlarged = [_enlarged(cut(size), plan, route) for size in series.sizes]
+    enlarged = [_enlarged(cut(size), plan, type(route)) for size in series.sizes]
 
     def frame(n: int) -> vs.VideoNode:
         number, left, top = series.cover(known.rect(n))
@@ -239,7 +250,7 @@ def _run_windows(job: _Job, known: Zoom, plan: Plan, route: Route) -> vs.VideoNo
     return frame(0) if known.still else per_frame(job.source, frame(0), frame)
 
 
-def _enlarged(part: vs.VideoNode, plan: Plan, route: Route) -> vs.VideoNode:
+def _enlarged(part: vs.VideoNode, plan: Plan, route: type[Route]) -> vs.VideoNode:
     """Run the model on a part of the source, once for frames on which it would see the same."""
     given = route.to_model(part)
     planes = 1 if plan.model.spec.channels == 1 else part.format.num_planes

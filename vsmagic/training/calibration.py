@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import vapoursynth as vs
 
-from vsmagic import clips
+from vsmagic import colours
 from vsmagic.errors import OptionError
 from vsmagic.models.loss import Sample
 from vsmagic.models.quantize import Pictures
@@ -111,7 +111,7 @@ def _sample(truth: Frame, spec: ModelSpec) -> Sample:
 
 def _floats(clip: vs.VideoNode, channels: int) -> vs.VideoNode:
     """Return a clip as networks see it: full-range float, luma or RGB."""
-    tagged, known = clips.tagged(clip)
+    tagged, known = colours.tagged(clip), colours.colour(clip)
     if channels == 3:
         return tagged.resize.Bicubic(format=vs.RGBS)
     matrix = {"matrix": known.matrix} if clip.format.color_family != vs.RGB else {"matrix": vs.MATRIX_BT709}
