@@ -4,8 +4,10 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 
 from vsmagic.engine import lock
 from vsmagic.engine.build import Job, build
@@ -18,6 +20,11 @@ from vsmagic.files import cache_folder, write_atomically
 log = logging.getLogger(__name__)
 
 _QUICK = 2.0  # seconds of a build before its progress is logged
+
+Heard = Callable[[Job, float, str], None]
+"""Called with what is built, the share that is done, 0 to 1, and what is being done."""
+
+_listener: ContextVar[Heard | None] = ContextVar("listener", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +47,7 @@ def obtain(
         workshop: where to look, and what to build with.
         refused: an engine that was returned before and did not load: a new one takes its place.
         exact: take no other engine that would do as well.
-        tell: hears how far the build is; by default the log does.
+        tell: hears how far the build is; by default who :func:`told` names, else the log.
 
     Raises:
         ModelError: the network cannot be read or does not take the shapes.
@@ -59,13 +66,28 @@ def obtain(
         found = store.find(job.key, exact=exact)
         if found and not _same(found, refused):
             return found
-        engine = _build(job, workshop, tell or _Log(job))
+        engine = _build(job, workshop, tell or _told(job))
         if refused and refused.path != engine.path:
             store.remove(refused)
     gone = store.prune(keep=engine)
     if gone:
         log.info("%d engines deleted that were long unused or beyond the size limit", len(gone))
     return engine
+
+
+@contextlib.contextmanager
+def told(listener: Heard) -> Iterator[None]:
+    """Let a listener hear of the builds that filters start meanwhile, in this thread."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _told(job: Job) -> Tell:
+    listener = _listener.get()
+    return partial(listener, job) if listener else _Log(job)
 
 
 def _same(engine: Engine, other: Engine | None) -> bool:
