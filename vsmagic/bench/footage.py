@@ -13,11 +13,12 @@ FRAMES = 16
 LENGTH = 2**27 - 1
 """Frames that a clip claims to have: as many as mpv's does."""
 
-_CUT = (1920, 1080)  # of the still
-_PAN = (5.3, 2.7)
-"""Pixels of the still that the picture moves by in a frame, to the right and downward."""
+_CUT = 10 / 11
+"""Part of the still, in width and in height, that the first picture shows."""
+_PAN = 0.0025
+"""Part of the still by which a picture is to the right of the one before, and below it."""
 _ZOOM = 0.997
-"""Size of what is seen, over that of the frame before."""
+"""Size of what is seen, over that of the picture before."""
 
 
 def moving(path: Path, size: tuple[int, int], *, rate: int = 24) -> vs.VideoNode:
@@ -26,7 +27,7 @@ def moving(path: Path, size: tuple[int, int], *, rate: int = 24) -> vs.VideoNode
     Its pictures are made before this returns.
 
     Args:
-        path: a still of at least 2010x1125, which is panned over and zoomed into; or a video, from the middle of which
+        path: a still, which is panned over and zoomed into; or a video, from the middle of which
             pictures are taken.
         size: (width, height) in pixels, even.
         rate: frames a second.
@@ -48,9 +49,10 @@ def moving(path: Path, size: tuple[int, int], *, rate: int = 24) -> vs.VideoNode
 
 def _panned(still: vs.VideoNode, size: tuple[int, int]) -> vs.VideoNode:
     def seen(n: int) -> vs.VideoNode:
-        width, height = (side * _ZOOM**n for side in _CUT)
+        left, top = (side * _PAN * n for side in (still.width, still.height))
+        width, height = (side * _CUT * _ZOOM**n for side in (still.width, still.height))
         return still.resize.Bicubic(
-            *size, format=vs.YUV420P8, src_left=_PAN[0] * n, src_top=_PAN[1] * n, src_width=width, src_height=height
+            *size, format=vs.YUV420P8, src_left=left, src_top=top, src_width=width, src_height=height
         )
 
     return vs.core.std.Interleave([seen(n) for n in range(FRAMES)])

@@ -29,8 +29,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Frames after which the pattern of given and made ones repeats."""
     counted: int = 1
     """How many of them count."""
+    length: float
+    """Seconds of a measurement, from the first counted frame on."""
     seconds: float
-    """What it may take: no size is begun after that."""
+    """What all sizes may take: none is begun after that."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -34,8 +34,10 @@ from vsmagic.mpv.speeds import Speed, Table
 SIZES = ((720, 480), (1280, 720), (1920, 1080))
 """What is measured where nobody asks for other sizes; those between and beyond follow from the number of pixels."""
 
-SECONDS = 100.0
-"""What all measurements may take together; starting them and what has begun comes on top."""
+SECONDS = 90.0
+"""What all measurements may take together; what has begun by then comes on top."""
+LENGTH = 2.0
+"""Seconds of one measurement, from the first counted frame on."""
 
 STILL = (2112, 1188)
 """Size of the picture that is moved over: room around 1920x1080."""
@@ -44,6 +46,8 @@ _GRACE = 10.0
 """Seconds that a measurement may take beyond its share before it is given up."""
 _STOP = 15.0
 """Seconds beyond :data:`SECONDS` after which everything is given up, whatever it is at."""
+_GLANCE = 0.5
+"""Seconds of a look at how busy the machine is, where nobody asks to wait."""
 
 Tell = Callable[[str], None]
 
@@ -66,7 +70,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(
     known: Known, *, sizes: Sequence[tuple[int, int]] = SIZES, source: Path | None = None, when_idle: bool = False,
-    seconds: float = SECONDS, tell: Tell,
+    length: float = LENGTH, seconds: float = SECONDS, tell: Tell,
 ) -> Table:  # fmt: skip
     """Measure all profiles and keep the table; of two processes one measures, and the other takes what it found.
 
@@ -75,21 +79,28 @@ def measure(
         sizes: (width, height) of the input.
         source: video to take pictures from; None for drawn ones.
         when_idle: wait before each profile until no other program works.
-        seconds: what all may take together.
+        length: seconds of one measurement.
+        seconds: what all may take together, without the waiting.
         tell: hears what is being done.
 
     Raises:
         OutputError: the table cannot be written.
         EncodeError, SourceError: there are no pictures to measure on.
     """
-    asked = speeds.now()
+    waited = []
+
+    def waiting() -> None:
+        waited.append(True)
+        tell("another vsmagic is measuring; waiting for what it finds")
+
     cache_folder(speeds.path().parent)
-    with exclusive(speeds.path().with_suffix(".lock"), waiting=lambda: tell("another vsmagic is measuring; waiting")):
+    with exclusive(speeds.path().with_suffix(".lock"), waiting=waiting):
         found, here = speeds.load(), speeds.here()
-        if found and found.complete and found.made >= asked and speeds.stale(found, here) is None:
+        holds = found is not None and speeds.stale(found, here) is None
+        if found and holds and found.complete and waited:
             return found
-        run = _Run(known=known, sizes=sorted(sizes, key=lambda size: size[0] * size[1]), end=seconds, tell=tell)
-        run.begin(found if found and speeds.stale(found, here) is None else None, here)
+        run = _Run(known=known, sizes=sizes, length=length, seconds=seconds, tell=tell)
+        run.begin(found if holds else None, here)
         with _footage(source) as pictures:
             run.all(pictures, when_idle=when_idle)
         return run.table
@@ -114,10 +125,12 @@ def subjects(known: Known) -> list[Subject]:
 class _Run:
     """One filling of the table."""
 
-    def __init__(self, *, known: Known, sizes: Sequence[tuple[int, int]], end: float, tell: Tell) -> None:
+    def __init__(
+        self, *, known: Known, sizes: Sequence[tuple[int, int]], length: float, seconds: float, tell: Tell
+    ) -> None:
         self._subjects = subjects(known)
-        self._sizes = tuple(sizes)
-        self._left = end
+        self._sizes = tuple(sorted(sizes, key=lambda size: size[0] * size[1]))
+        self._length, self._left = length, seconds
         self._tell = tell
         self.table: Table
 
@@ -139,7 +152,7 @@ class _Run:
         """Measure every chain, and write the table after each answer."""
         ready = [subject for subject in self._subjects if self._is_here(subject)]
         for number, subject in enumerate(ready):
-            share = idle.wait(tell=self._tell) if when_idle else idle.busy()
+            share = idle.wait(tell=self._tell) if when_idle else idle.busy(_GLANCE)
             self.table = replace(self.table, busy=_larger(self.table.busy, share))
             if not when_idle and number == 0 and share is not None and share > idle.IDLE:
                 self._tell(f"other programs take {share:.0%} of the processors: the figures will be too low")
@@ -160,7 +173,7 @@ class _Run:
         self._tell(f"{subject}: measuring")
         order = Order(
             steps=chains.to_json(subject.chain), sizes=self._sizes, footage=str(pictures), cycle=subject.cycle,
-            counted=subject.counted, seconds=max(0.0, seconds),
+            counted=subject.counted, length=self._length, seconds=max(0.0, seconds),
         )  # fmt: skip
         measured = False
         with closing(ask(order, most=min(order.seconds + _GRACE, max(1.0, self._left + _STOP)))) as answers:
@@ -168,7 +181,9 @@ class _Run:
                 if answer.error is None:
                     measured = True
                     self._found(subject, answer)
-                elif not measured:
+                elif measured:
+                    self._tell(f"{subject}: no further size was measured: {answer.error}")
+                else:
                     self._lacks(subject, answer.error)
 
     def _found(self, subject: Subject, answer: Answer) -> None:

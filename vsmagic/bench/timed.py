@@ -20,8 +20,6 @@ from vsmagic.errors import VsmagicError, reason
 SLOW = 2.0
 """Frames a second below which larger sizes are not measured."""
 
-_SECONDS = 2.0  # of a measurement
-
 
 def inside() -> None:
     """Do what the command line's one argument orders, and print the answers as they come."""
@@ -43,13 +41,13 @@ def answers(order: Order) -> Iterator[Answer]:
     steps = chain.parse(order.steps, folder=Path.cwd())
     for size in order.sizes:
         clip = chain.apply(steps, footage.moving(Path(order.footage), size))
-        fps = speed(clip, cycle=order.cycle) * order.counted / order.cycle
+        fps = speed(clip, cycle=order.cycle, seconds=order.length) * order.counted / order.cycle
         yield Answer(size=size, fps=fps)
         if fps < SLOW or time.monotonic() > end:
             return
 
 
-def speed(clip: vs.VideoNode, *, cycle: int = 1, seconds: float = _SECONDS) -> float:
+def speed(clip: vs.VideoNode, *, cycle: int, seconds: float) -> float:
     """Return how many frames a second a clip without an end gives, as many at a time as a player asks for.
 
     The first frames wait for threads and memory and are not counted: two for each thread, or what comes in the time.

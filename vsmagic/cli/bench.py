@@ -20,7 +20,7 @@ _SIZES = ("720x480", "160x120")
 _BUSY = 0.5
 _WIDE = 160
 _ONLY_REALTIME = {"when_idle", "check"}
-_REALTIME = {*_ONLY_REALTIME, "only_realtime", "sizes", "source", "as_json"}
+_REALTIME = {*_ONLY_REALTIME, "only_realtime", "sizes", "source", "seconds", "as_json"}
 
 
 class _Size(click.ParamType[tuple[int, int]]):
@@ -47,7 +47,7 @@ class _Size(click.ParamType[tuple[int, int]]):
     type=click.FloatRange(0.1),
     default=6.0,
     show_default=True,
-    help="Of a run of the plugin; with --tune, of a measurement.",
+    help="Of a run of the plugin; with --tune or --realtime [2], of a measurement.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Of all three.")
 @click.option("--source", type=click.Path(path_type=Path), metavar="FILE", help="Video to take pictures from.")
@@ -98,7 +98,8 @@ def bench(
     if only_realtime:
         from vsmagic.cli import realtime
 
-        realtime.run(sizes=sizes, source=source, when_idle=when_idle, check=check, as_json=as_json)
+        own = seconds if "seconds" in _given(ctx) else None
+        realtime.run(sizes=sizes, source=source, seconds=own, when_idle=when_idle, check=check, as_json=as_json)
         return
     wanted = sizes or tuple(_Size().convert(size, None, None) for size in _SIZES)
     notes = _busy()
@@ -143,11 +144,16 @@ def _check(ctx: click.Context, source: Path | None, *, only_realtime: bool) -> N
     """
     if source is not None and not source.is_file():
         raise OptionError(f"--source {source}: no such file; expected a video.")
-    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    given = _given(ctx)
     idle = given - _REALTIME if only_realtime else given & _ONLY_REALTIME
     for param in ctx.command.params:
         if param.name in idle:
             raise OptionError(f"bench: {param.opts[0]} {'does not go with' if only_realtime else 'needs'} --realtime.")
+
+
+def _given(ctx: click.Context) -> set[str]:
+    """Return the names of the options that the user gave."""
+    return {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
 
 
 def _tune(

@@ -13,27 +13,26 @@ if TYPE_CHECKING:
 _NOT_MEASURED = 1
 
 
-def run(*, sizes: Sequence[tuple[int, int]], source: Path | None, when_idle: bool, check: bool, as_json: bool) -> None:
+def run(
+    *,
+    sizes: Sequence[tuple[int, int]],
+    source: Path | None,
+    seconds: float | None,
+    when_idle: bool,
+    check: bool,
+    as_json: bool,
+) -> None:
     """Measure the profiles and print the table; or only say whether the one that is kept holds."""
     if check:
         _check(as_json=as_json)
+        return
+    table = _measured(sizes, source, seconds, when_idle=when_idle)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(table), indent=2).decode())
     else:
-        _print(_measured(sizes, source, when_idle=when_idle), as_json=as_json)
-
-
-def _measured(sizes: Sequence[tuple[int, int]], source: Path | None, *, when_idle: bool) -> "Table":
-    from vsmagic.bench import realtime
-    from vsmagic.encode.stopping import Stopped, stoppable
-    from vsmagic.mpv import profiles, speeds
-
-    try:
-        with stoppable():
-            return realtime.measure(
-                profiles.load(), sizes=sizes or realtime.SIZES, source=source, when_idle=when_idle, tell=_tell
-            )
-    except Stopped as stopped:
-        _tell(f"{stopped}; what was measured is kept in {speeds.path()}")
-        raise click.exceptions.Exit(stopped.exit_code) from stopped
+        _print(table)
 
 
 def _check(*, as_json: bool) -> None:
@@ -41,25 +40,43 @@ def _check(*, as_json: bool) -> None:
     from vsmagic.mpv import speeds
 
     table = speeds.load()
-    why = "nothing was measured yet" if table is None else speeds.stale(table, speeds.here())
-    if why is None and table is not None and not table.complete:
-        why = "the measurement did not come to its end"
+    if table is None:
+        why: str | None = "nothing was measured yet"
+    else:
+        why = speeds.stale(table, speeds.here()) or speeds.doubt(table)
     if as_json:
         click.echo(json.dumps({"path": str(speeds.path()), "holds": why is None, "why": why}))
     elif why is None:
-        click.echo(f"{speeds.path()} holds for this machine; run vsmagic bench --realtime to measure anew.")
+        click.echo(f"{speeds.path()} holds for this machine.")
     else:
         click.echo(f"{speeds.path()}: {why}. Run: vsmagic bench --realtime")
     if why is not None:
         raise click.exceptions.Exit(_NOT_MEASURED)
 
 
-def _print(table: "Table", *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
+def _measured(
+    sizes: Sequence[tuple[int, int]], source: Path | None, seconds: float | None, *, when_idle: bool
+) -> "Table":
+    from vsmagic.bench import realtime
+    from vsmagic.encode.stopping import Stopped, stoppable
+    from vsmagic.mpv import profiles, speeds
 
-        click.echo(msgspec.json.format(msgspec.json.encode(table), indent=2).decode())
-        return
+    try:
+        with stoppable():
+            return realtime.measure(
+                profiles.load(),
+                sizes=sizes or realtime.SIZES,
+                source=source,
+                when_idle=when_idle,
+                length=seconds or realtime.LENGTH,
+                tell=_tell,
+            )
+    except Stopped as stopped:
+        _tell(f"{stopped}; what was measured is kept in {speeds.path()}")
+        raise click.exceptions.Exit(stopped.exit_code) from stopped
+
+
+def _print(table: "Table") -> None:
     click.echo(f"{table.machine}\n")
     width = max((len(name) for name in (*table.pictures, *table.motions)), default=0)
     for title, rows in (("frames shown a second", table.pictures), ("frames made a second", table.motions)):

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 VERSION = 1
 """Goes up when the file means something else, or is measured otherwise."""
 
+BUSY = 0.3
+"""Share of the processors from which on what other programs take spoils a measurement."""
+
 _PREFIXES = ("vapoursynth", "tensorrt", "onnxruntime", "torch", "spandrel")
 """What the packages are called whose release can change a speed."""
 
@@ -115,6 +118,15 @@ def stale(table: Table, place: Place) -> str | None:
     if table.vsmagic != place.vsmagic:
         return f"it was measured with vsmagic {table.vsmagic}; this is {place.vsmagic}"
     return _changed(table.packages, place.packages)
+
+
+def doubt(table: Table) -> str | None:
+    """Say why a table is better measured again although it holds; None if it is as good as it gets."""
+    if not table.complete:
+        return "the measurement did not come to its end"
+    if table.busy is not None and table.busy > BUSY:
+        return f"other programs took {table.busy:.0%} of the processors while it was measured"
+    return None
 
 
 def now() -> str:
