@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vsmagic.cli.mpv_prepare import prepare
+
 if TYPE_CHECKING:
     from vsmagic.mpv.advice import Advice
     from vsmagic.mpv.install import Plan
@@ -28,6 +30,9 @@ def mpv() -> None:
       vsmagic mpv install                  from then on, every mpv of yours has it
       vsmagic mpv status                   what is installed, and what mpv makes of it
     """  # noqa: D301 - click wants the backspace
+
+
+mpv.add_command(prepare)
 
 
 @mpv.command()
