@@ -18,6 +18,7 @@ _COMMANDS = {
     "models": "List models, fetch them, add your own.",
     "doctor": "Tell what of this installation works, what is missing, and what mends it.",
     "engines": "Build, list and delete compiled TensorRT engines.",
+    "shader": "Write models as GLSL shaders, for an mpv without VapourSynth.",
     "train": "Train a model on pictures it makes itself.",
     "bench": "Measure filters and encoding on this machine.",
 }
