@@ -48,14 +48,14 @@ def prepare(ctx: click.Context, /, *, text: str, size: tuple[int, int], file: Pa
     try:
         with stoppable():
             work.start()
-            while work.is_alive():
-                work.join(1.0)  # a wait without an end would not hear of signals everywhere
+            while not work.done.wait(1.0):  # without an end it would not hear of signals everywhere
+                pass
     except Stopped as stopped:
         report.stop()
-        work.join(_GRACE)
+        ended = work.done.wait(_GRACE)
         report.remove()
         click.echo(f"vsmagic: {stopped}", err=True)
-        if work.is_alive():  # inside a library, which cannot be told
+        if not ended:  # inside a library, which cannot be told
             os._exit(stopped.exit_code)
         ctx.exit(stopped.exit_code)
     if work.error is not None:
@@ -69,6 +69,8 @@ class _Work(threading.Thread):
         super().__init__(daemon=True)
         self._text, self._size, self._fetch, self._report = text, size, fetch, report
         self.error: BaseException | None = None
+        self.done = threading.Event()
+        """What to wait for: a join that a signal breaks off takes the thread for ended."""
 
     def run(self) -> None:
         """Do it, and keep what it raises."""
@@ -82,3 +84,5 @@ class _Work(threading.Thread):
         except BaseException as error:
             self.error = error
             self._report.failed(str(error) if isinstance(error, VsmagicError) else f"{type(error).__name__}: {error}")
+        finally:
+            self.done.set()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import vapoursynth as vs
 
     from vsmagic.engine.build import Job
+    from vsmagic.models.download import Progress
 
 _LENGTH = 2**27 - 1  # frames, as of a player's clip
 _CHAIN_FILES = (".json", ".toml")
@@ -78,8 +79,6 @@ def _lock(chain: Chain, size: tuple[int, int]) -> Path:
 
 
 def _fetch(entry: Entry, report: Report, start: float, part: float) -> None:
-    from vsmagic.models import download
-
     forbidden = ", commercial use forbidden" if entry.commercial is False else ""
     what = f"fetching {entry.name} ({entry.licence}{forbidden})"
 
@@ -87,6 +86,12 @@ def _fetch(entry: Entry, report: Report, start: float, part: float) -> None:
         report.working(what, start + part * done / max(1, total))
 
     report.working(what, start)
+    _download(entry, progress=progress)
+
+
+def _download(entry: Entry, *, progress: "Progress") -> None:
+    from vsmagic.models import download
+
     download.fetch(entry, progress=progress)
 
 
