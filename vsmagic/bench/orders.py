@@ -84,7 +84,10 @@ def _read(stream: IO[bytes], lines: "queue.SimpleQueue[bytes | None]") -> None:
 
 def _late(order: Order, most: float) -> str:
     width, height = order.sizes[0]
-    return f"it gave nothing in {most:.0f} s at {width}x{height}; try again: vsmagic bench --realtime"
+    return (
+        f"it gave nothing in {most:.0f} s at {width}x{height}: it is far too slow here, or its engine was still being "
+        "compiled, which vsmagic mpv prepare does without a limit"
+    )
 
 
 def _last(words: bytes) -> str:

@@ -1,0 +1,37 @@
+"""Times add up: what the sum of the parts says over what was measured."""
+
+import pytest
+
+from vsmagic.bench import together
+from vsmagic.bench.orders import Answer
+from vsmagic.errors import EncodeError
+
+
+def test_parts_that_add_up_give_one():
+    # 100 ms for each picture, and 25 ms for each of the four frames in five that are made: 120 ms.
+    assert together.ratio(10.0, 40.0, 1 / 0.12) == pytest.approx(1.0)
+    assert together.ratio(10.0, 40.0, 10.0) == pytest.approx(1.2)
+
+
+def test_the_three_take_turns(monkeypatch):
+    orders = []
+
+    def ask(order, *, most):
+        orders.append(order)
+        yield Answer(size=order.sizes[0], fps=float(len(orders)))
+
+    monkeypatch.setattr(together, "ask", ask)
+    monkeypatch.setattr(together, "make_still", lambda *_: None)
+    found = together.rounds("live-performance", "flow", (64, 48), seconds=0.1, count=2)
+    assert found == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    assert [(order.cycle, order.counted) for order in orders[:3]] == [(1, 1), (5, 4), (5, 5)]
+    assert [("upscale" in order.steps, "interpolate" in order.steps) for order in orders[:3]] == [
+        (True, False), (False, True), (True, True)
+    ]  # fmt: skip
+
+
+def test_what_does_not_run_is_told(monkeypatch):
+    monkeypatch.setattr(together, "ask", lambda *_args, **_more: iter([Answer(error="no such plugin")]))
+    monkeypatch.setattr(together, "make_still", lambda *_: None)
+    with pytest.raises(EncodeError, match="no such plugin"):
+        together.rounds("live-performance", "blocks", (64, 48), seconds=0.1, count=1)
