@@ -1,0 +1,173 @@
+-- Which profile: the best that this machine was measured to show in real time. No player needed.
+--
+-- An option is a picture profile, a motion profile, or both: {id, title, picture, motion, factor, tier}. The ladder is all
+-- that come into question, the most wanted first; picking takes the first that fits.
+
+local speeds = require "speeds"
+
+local choose = {}
+
+choose.TIERS = {quality = 3, balanced = 2, performance = 1}  -- the higher, the slower
+
+local function named(list, name)
+    for _, item in ipairs(list) do
+        if item.name == name then
+            return item
+        end
+    end
+end
+
+choose.named = named
+
+local function option(picture, motion, factor)
+    local ids, titles = {}, {}
+    if picture then
+        ids[1], titles[1] = picture.name, picture.title or picture.name
+    end
+    if motion then
+        ids[#ids + 1] = motion.name .. "*" .. factor.text
+        titles[#titles + 1] = motion.title or motion.name
+    end
+    return {
+        id = table.concat(ids, "+"), title = table.concat(titles, " + "), picture = picture, motion = motion,
+        factor = motion and factor, tier = picture and choose.TIERS[picture.tier] or 0,
+    }
+end
+
+local function slower(a, b)
+    return choose.TIERS[a.tier] > choose.TIERS[b.tier]
+end
+
+-- Return the pictures of a content from the slowest; of a named one itself and those below it.
+local function pictures_of(profiles, wish)
+    local first = named(profiles.pictures, wish.picture)
+    local content = first and first.content or wish.content
+    local found = {}
+    for _, picture in ipairs(profiles.pictures) do
+        local below = not first or choose.TIERS[picture.tier] <= choose.TIERS[first.tier]
+        if picture.content == content and below then
+            found[#found + 1] = picture
+        end
+    end
+    table.sort(found, slower)
+    return found
+end
+
+local function motions_of(profiles, wish)
+    if wish.motion == "off" then
+        return {}
+    elseif wish.motion == "auto" then
+        return profiles.motions
+    end
+    return {named(profiles.motions, wish.motion)}
+end
+
+local function add_with_motions(ladder, picture, motions, factors)
+    for _, factor in ipairs(factors) do
+        for _, motion in ipairs(motions) do
+            ladder[#ladder + 1] = option(picture, motion, factor)
+        end
+    end
+end
+
+-- Return the options of a wish, the most wanted first. With motion=auto the picture goes first and motion fills what is
+-- left; a motion that is named goes first itself.
+--   wish: {picture = "auto"|"none"|name, content, motion = "off"|"auto"|name, factors = list from rates.factors}
+function choose.ladder(profiles, wish)
+    local pictures = wish.picture == "none" and {} or pictures_of(profiles, wish)
+    local motions, factors = motions_of(profiles, wish), wish.factors or {}
+    local picture_first = wish.motion == "auto"
+    local ladder = {}
+    for _, picture in ipairs(pictures) do
+        add_with_motions(ladder, picture, motions, factors)
+        if picture_first then
+            ladder[#ladder + 1] = option(picture)
+        end
+    end
+    add_with_motions(ladder, nil, motions, factors)
+    if not picture_first then
+        for _, picture in ipairs(pictures) do
+            ladder[#ladder + 1] = option(picture)
+        end
+    end
+    return ladder
+end
+
+-- Return the frames a second an option has to show: those of the file, at the speed it is played, times its factor.
+function choose.need(opt, place)
+    return place.rate * place.speed * (opt.factor and opt.factor.value or 1)
+end
+
+-- Return the frames a second the table predicts for an option, nil where it does not know.
+function choose.predicted(opt, place)
+    if not place.speeds then
+        return nil
+    end
+    return speeds.fps(place.speeds, opt.picture and opt.picture.name, opt.motion and opt.motion.name,
+                      place.width, place.height, opt.factor and opt.factor.made or 0)
+end
+
+local function lacking(opt, place)
+    return opt.picture and speeds.lacking(place.speeds, opt.picture.name)
+        or opt.motion and speeds.lacking(place.speeds, opt.motion.name)
+end
+
+-- Say whether an option may be tried though nothing is known of its speed: the fast profile, which is always there.
+local function may_be_tried(opt)
+    return opt.tier == 1 and not opt.motion
+end
+
+local function fits(opt, place)
+    local fps = choose.predicted(opt, place)
+    if not fps then
+        return may_be_tried(opt), nil
+    end
+    return fps * place.share >= place.margin * choose.need(opt, place), fps
+end
+
+local function number(fps)
+    return string.format(fps < 10 and "%.1f" or "%.0f", fps)
+end
+
+local function because(opt, place, fps)
+    local need = number(choose.need(opt, place))
+    if not fps then
+        return "speed not measured yet: tried and watched"
+    end
+    return string.format("measured %s frames a second, %s needed", number(fps), need)
+end
+
+local function why_none(place, nearest, nearest_fps)
+    if not nearest then
+        return "no profile comes into question"
+    elseif not nearest_fps then
+        return "it was too slow on this file"
+    end
+    return string.format("too slow: %s would show %s frames a second of %s", nearest.title, number(nearest_fps),
+                         number(choose.need(nearest, place)))
+end
+
+-- Pick from a ladder. Returns {option, fps, why}; option is nil where nothing fits.
+--   place: {width, height, rate, speed, margin, share, speeds, allowed}: size and frames a second of the file; speed it is
+--   played at; how much faster than needed it has to be; share of the measured speed that is to be had now, 0 to 1;
+--   speed table or nil; function(option, need) that says whether it may be taken
+--   asked: id of an option that a person asked for by name: it is taken unasked how fast it is
+function choose.pick(ladder, place, asked)
+    local nearest, nearest_fps
+    for _, opt in ipairs(ladder) do
+        local wanted = asked and asked(opt)
+        if place.allowed(opt, choose.need(opt, place)) and (wanted or not lacking(opt, place)) then
+            local good, fps = fits(opt, place)
+            if wanted then
+                return {option = opt, fps = fps, why = "asked for; " .. because(opt, place, fps)}
+            elseif good then
+                return {option = opt, fps = fps, why = because(opt, place, fps)}
+            end
+            nearest_fps = fps
+        end
+        nearest = opt
+    end
+    return {why = why_none(place, nearest, nearest_fps)}
+end
+
+return choose

@@ -1,0 +1,65 @@
+-- Small JSON files, read and written whole.
+
+local utils = require "mp.utils"
+local json = require "json"
+
+local files = {}
+
+-- Return what a JSON file holds; nil and why where it cannot be read.
+function files.read(path)
+    local file, why = io.open(path, "rb")
+    if not file then
+        return nil, why
+    end
+    local text = file:read("*a")
+    file:close()
+    local data = utils.parse_json(text or "")
+    if data == nil then
+        return nil, path .. " is not JSON"
+    end
+    return data
+end
+
+local function replace(from, to)
+    local done, why = os.rename(from, to)
+    if not done then
+        os.remove(to)  -- Windows does not rename over a file
+        done, why = os.rename(from, to)
+    end
+    return done, why
+end
+
+-- Write a JSON file: it is there whole, or as it was. Returns nil and why where it cannot be written.
+function files.write(path, data)
+    local part = path .. "." .. utils.getpid() .. ".part"
+    local file, why = io.open(part, "wb")
+    if not file then
+        return nil, why
+    end
+    local written = file:write(json.text(data), "\n")
+    local closed = file:close()
+    if not (written and closed) then
+        os.remove(part)
+        return nil, "cannot write " .. part
+    end
+    return replace(part, path)
+end
+
+-- Return a path of mpv's own for a file that lasts, nil where mpv has no folder (--no-config).
+function files.lasting(name)
+    for _, place in ipairs {"~~state/", "~~home/"} do
+        local folder = mp.command_native({"expand-path", place})
+        local absolute = type(folder) == "string" and (folder:sub(1, 1) == "/" or folder:match("^%a:"))
+        if absolute and utils.file_info(folder) then
+            return utils.join_path(folder, name)
+        end
+    end
+end
+
+-- Return a path for a file that is needed while this mpv runs.
+function files.passing(name)
+    local folder = os.getenv("TMPDIR") or os.getenv("TEMP") or "/tmp"
+    return utils.join_path(folder, string.format("vsmagic-%d-%s", utils.getpid(), name))
+end
+
+return files

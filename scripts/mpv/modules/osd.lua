@@ -1,0 +1,92 @@
+-- What appears on the screen: short messages, a line of progress, labels of the split screen, the page of statistics.
+
+local osd = {}
+
+local SECONDS = {change = 2.5, problem = 8}
+local HEIGHT = 720  -- units the overlays are laid out in, whatever the window's height
+
+osd.quiet = false  -- only problems are told
+
+local overlays = {}
+
+-- Write text so that nothing in it is taken for a tag.
+local function plain(text)
+    return (text:gsub("\\", "\\\226\129\160"):gsub("{", "\\{"):gsub("\n", "\\N"))
+end
+
+local function show(name, data)
+    local overlay = overlays[name]
+    if not data then
+        if overlay then
+            overlay:remove()
+            overlays[name] = nil
+        end
+        return
+    end
+    if not overlay then
+        overlay = mp.create_osd_overlay("ass-events")
+        overlay.res_y = HEIGHT
+        overlays[name] = overlay
+    end
+    local width, height = mp.get_osd_size()
+    local wide = (width or 0) > 0 and (height or 0) > 0 and HEIGHT * width / height or 0
+    if overlay.data ~= data or overlay.res_x ~= wide then
+        overlay.data, overlay.res_x = data, wide
+        overlay:update()
+    end
+end
+
+-- Tell a change that somebody asked for or will notice.
+function osd.say(text)
+    if not osd.quiet then
+        mp.osd_message("vsmagic: " .. text, SECONDS.change)
+    end
+end
+
+-- Tell what went wrong and what helps.
+function osd.problem(text)
+    mp.osd_message("vsmagic: " .. text, SECONDS.problem)
+end
+
+local STYLE = "{\\bord1.6\\shad0\\fs%d\\1c&HFFFFFF&\\3c&H000000&}"
+
+-- Show how far something in the background is, in a corner; nil takes it away.
+function osd.progress(text)
+    show("progress", text and "{\\an9\\q2}" .. STYLE:format(20) .. plain(text))
+end
+
+-- Name both halves of the split screen, or with nil neither.
+function osd.halves(left, right)
+    if not left then
+        show("halves")
+        return
+    end
+    local width, height = mp.get_osd_size()
+    local wide = (width or 0) > 0 and HEIGHT * width / height or HEIGHT * 16 / 9
+    local function at(share, text)
+        return string.format("{\\an8\\q2\\pos(%.0f,%.0f)}", wide * share, HEIGHT * 0.9) .. STYLE:format(24) .. plain(text)
+    end
+    show("halves", at(0.25, left) .. "\n" .. at(0.75, right))
+end
+
+-- Show rows of {label, value} as a page; nil takes it away.
+function osd.page(rows)
+    if not rows then
+        show("page")
+        return
+    end
+    local lines = {"{\\b1\\fs26}vsmagic{\\b0\\fs21}"}
+    for _, row in ipairs(rows) do
+        lines[#lines + 1] = "{\\b1}" .. plain(row[1]) .. ":{\\b0} " .. plain(row[2])
+    end
+    show("page", "{\\an7\\pos(24,70)}" .. STYLE:format(21) .. table.concat(lines, "\\N"))
+end
+
+-- Take everything away.
+function osd.clear()
+    for name in pairs(overlays) do
+        show(name)
+    end
+end
+
+return osd

@@ -1,0 +1,83 @@
+-- The script's options: script-opts/vsmagic.conf, or --script-opts=vsmagic-NAME=VALUE. vsmagic-options.conf tells them all.
+
+local options = require "mp.options"
+local msg = require "mp.msg"
+
+local settings = {}
+
+local defaults = {
+    profile = "auto",
+    content = "auto",
+    motion = "off",
+    remember = "no",
+    measure = "idle",
+    quit_build = "finish",
+    fetch = false,
+    backoff = true,
+    skip_unseen = true,
+    margin = 1.25,
+    messages = "all",
+    buffered_frames = 0,
+    concurrent_frames = 0,
+    key_toggle = "Alt+m",
+    key_next = "Alt+n",
+    key_previous = "Alt+N",
+    key_compare = "Alt+a",
+    key_split = "Alt+c",
+    key_motion = "Alt+f",
+    key_statistics = "Alt+i",
+    vpy = "",
+    speeds = "",
+    profiles = "",
+    command = "",
+}
+
+local choices = {
+    content = {"auto", "live", "animation"},
+    remember = {"no", "file", "always"},
+    measure = {"idle", "now", "no"},
+    quit_build = {"finish", "stop"},
+    messages = {"all", "problems"},
+}
+
+local function check(values, name, allowed)
+    for _, choice in ipairs(allowed) do
+        if values[name] == choice then
+            return
+        end
+    end
+    msg.error(string.format("%s=%s is not known; expected %s. %s is taken.", name, values[name],
+                            table.concat(allowed, ", "), defaults[name]))
+    values[name] = defaults[name]
+end
+
+local function names_of(list, more)
+    local names = more
+    for _, item in ipairs(list) do
+        names[#names + 1] = item.name
+    end
+    return names
+end
+
+-- Read the options. `profiles` is what profile and motion may name.
+function settings.read(profiles)
+    local values = {}
+    for name, value in pairs(defaults) do
+        values[name] = value
+    end
+    options.read_options(values, "vsmagic")
+    for name, allowed in pairs(choices) do
+        check(values, name, allowed)
+    end
+    if profiles then
+        check(values, "profile", names_of(profiles.pictures, {"auto", "off"}))
+        check(values, "motion", names_of(profiles.motions, {"off", "auto"}))
+    end
+    if values.margin < 1 then
+        msg.error(string.format("margin=%s is below 1, the speed that is just enough; 1 is taken.", values.margin))
+        values.margin = 1
+    end
+    return values
+end
+
+return settings
