@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def fast(monkeypatch, cache):
             yield fps if isinstance(fps, Answer) else Answer(size=size, fps=fps)
 
     monkeypatch.setattr(realtime, "ask", ask)
-    monkeypatch.setattr(realtime, "make_still", lambda *_: None)
+    monkeypatch.setattr(realtime, "drawn_still", lambda: nullcontext(Path("still.mkv")))
     monkeypatch.setattr(idle, "busy", lambda *_: 0.05)
     ask.taken, ask.given = taken, given
     return ask
@@ -315,6 +316,7 @@ def test_the_command_measures_prints_and_checks(cache):
         assert (row.width, row.height) == (64, 48)
         assert row.fps > 0
     assert set(table.motions) == {"flow", "blocks"}
+    assert not [path for path in cache.rglob("*") if path.is_file() and path != speeds.path()]
     speeds.store(msgspec.structs.replace(table, busy=0.0))
     checked = start(cache, "--check", "--json")
     said, _ = checked.communicate(timeout=60)

@@ -1,5 +1,7 @@
 """Times add up: what the sum of the parts says over what was measured."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from vsmagic.bench import together
@@ -21,7 +23,7 @@ def test_the_three_take_turns(monkeypatch):
         yield Answer(size=order.sizes[0], fps=float(len(orders)))
 
     monkeypatch.setattr(together, "ask", ask)
-    monkeypatch.setattr(together, "make_still", lambda *_: None)
+    monkeypatch.setattr(together, "drawn_still", lambda: nullcontext("still.mkv"))
     found = together.rounds("live-performance", "flow", (64, 48), seconds=0.1, count=2)
     assert found == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
     assert [(order.cycle, order.counted) for order in orders[:3]] == [(1, 1), (5, 4), (5, 5)]
@@ -32,6 +34,6 @@ def test_the_three_take_turns(monkeypatch):
 
 def test_what_does_not_run_is_told(monkeypatch):
     monkeypatch.setattr(together, "ask", lambda *_args, **_more: iter([Answer(error="no such plugin")]))
-    monkeypatch.setattr(together, "make_still", lambda *_: None)
+    monkeypatch.setattr(together, "drawn_still", lambda: nullcontext("still.mkv"))
     with pytest.raises(EncodeError, match="no such plugin"):
         together.rounds("live-performance", "blocks", (64, 48), seconds=0.1, count=1)

@@ -1,11 +1,16 @@
 """What one comparison measures, and the pictures it does so on."""
 
+import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsmagic.errors import EncodeError, OptionError
+
+_STILL = (2112, 1188)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,24 @@ def make_still(path: Path, size: tuple[int, int]) -> None:
     where = "start_scale=0.004:start_x=-0.743643887:start_y=-0.131825904"
     drawn = f"mandelbrot=size={width}x{height}:rate=1:{where},noise=alls=8:allf=t"
     _ffmpeg(["-f", "lavfi", "-i", drawn, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "ffv1", str(path)])
+
+
+@contextmanager
+def drawn_still() -> Iterator[Path]:
+    """Give a still with room around 1920x1080 to move over; it and its index are gone afterwards.
+
+    Raises:
+        EncodeError: ffmpeg fails.
+    """
+    from vsmagic.settings import settings
+
+    with tempfile.TemporaryDirectory(prefix="vsmagic-bench-") as folder:
+        path = Path(folder).resolve() / "still.mkv"
+        make_still(path, _STILL)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(settings().indexes / path.parent.relative_to(path.anchor), ignore_errors=True)
 
 
 def _ffmpeg(arguments: Sequence[str]) -> None:

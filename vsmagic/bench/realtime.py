@@ -8,10 +8,9 @@ nothing; at this one they tell what a player would get beside the same programs.
 it wait until there is one.
 """
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 
 from vsmagic import chain as chains
 from vsmagic import idle
-from vsmagic.bench.case import make_still
+from vsmagic.bench.case import drawn_still
 from vsmagic.bench.orders import Answer, Order, ask
 from vsmagic.chain import Chain
 from vsmagic.engine.lock import exclusive
@@ -38,9 +37,6 @@ SECONDS = 90.0
 """What all measurements may take together; what has begun by then comes on top."""
 LENGTH = 2.0
 """Seconds of one measurement, from the first counted frame on."""
-
-STILL = (2112, 1188)
-"""Size of the picture that is moved over: room around 1920x1080."""
 
 _GRACE = 10.0
 """Seconds that a measurement may take beyond its share before it is given up."""
@@ -101,7 +97,7 @@ def measure(
             return found
         run = _Run(known=known, sizes=sizes, length=length, seconds=seconds, tell=tell)
         run.begin(found if holds else None, here)
-        with _footage(source) as pictures:
+        with drawn_still() if source is None else nullcontext(source.resolve()) as pictures:
             run.all(pictures, when_idle=when_idle)
         return run.table
 
@@ -215,15 +211,3 @@ def _steps(chain: Chain) -> list[dict[str, Any]]:
 
 def _larger(first: float | None, second: float | None) -> float | None:
     return max((share for share in (first, second) if share is not None), default=None)
-
-
-@contextmanager
-def _footage(source: Path | None) -> Iterator[Path]:
-    """Give a file to measure on."""
-    if source is not None:
-        yield source.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="vsmagic-bench-") as folder:
-        path = Path(folder) / "still.mkv"
-        make_still(path, STILL)
-        yield path

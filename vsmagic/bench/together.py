@@ -9,16 +9,13 @@ above 1 the combination is faster than its parts say.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from statistics import median
 
 from vsmagic import chain as chains
-from vsmagic.bench.case import make_still
+from vsmagic.bench.case import drawn_still
 from vsmagic.bench.orders import Order, ask
-from vsmagic.bench.realtime import STILL
 from vsmagic.chain import Chain
 from vsmagic.errors import EncodeError
 from vsmagic.machine import load, machine
@@ -48,9 +45,7 @@ def rounds(picture: str, motion: str, size: tuple[int, int], *, seconds: float, 
     """
     known = profiles.load()
     alone, moving, both = known.picture(picture), known.motion(motion), known.together(picture, motion)
-    with tempfile.TemporaryDirectory(prefix="vsmagic-bench-") as folder:
-        still = Path(folder) / "still.mkv"
-        make_still(still, STILL)
+    with drawn_still() as still:
 
         def run(chain: Chain, *, cycle: int = 1, counted: int = 1) -> float:
             order = Order(
