@@ -68,6 +68,7 @@ Licence: {model.spec.licence}
 {_PRECISION[precision]}
 What is kept between passes is in mpv's own texture format, 16-bit floats normally.
 
-Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. Runs where the picture is shown more than {LARGER:g} times as large as it is.
+Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3.
+Runs where the picture is shown more than {LARGER:g} times as large as it is, both ways on average.
 {cost.multiply_adds:,.0f} multiply-adds and {cost.fetches:.0f} texels read for a pixel of the output.
 """

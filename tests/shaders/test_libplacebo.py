@@ -1,0 +1,50 @@
+"""The shaders through libplacebo on Vulkan against ONNX Runtime: at most 1/255 apart anywhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from networks import deep
+from shading import Write, assert_near, expected, picture, rendered, stored
+from vsmagic.models import registry
+from vsmagic.models.registry import Model
+from vsmagic.shaders.export import PRECISIONS, Precision, Range
+
+PICTURES = [
+    ("bsd100/019_HR.png", (100, 100)),
+    ("bsd100/005_HR.png", (40, 60)),
+    ("anime/scene_lecture_lucy_1280x720.png", (560, 300)),
+    ("anime/bbb_720p_t1.8.png", (600, 200)),
+]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_real_pictures_are_those_of_the_network(data: Path, magic: Model, write: Write, precision: Precision) -> None:
+    videos = [stored(picture(data / "images" / name, (96, 64), corner)) for name, corner in PICTURES]
+    for video, got in zip(videos, rendered(videos, write(magic, precision)), strict=True):
+        assert_near(got, expected(video, magic))
+
+
+@pytest.mark.parametrize(
+    ("size", "value_range", "bits"), [((37, 21), "full", 8), ((6, 5), "limited", 8), ((1, 2), "limited", 8),
+                                      ((45, 34), "limited", 10)]
+)  # fmt: skip
+def test_any_size_range_and_depth(
+    *, data: Path, magic: Model, write: Write, size: tuple[int, int], value_range: Range, bits: int
+) -> None:
+    video = stored(picture(data / "images/bsd100/019_HR.png", size), value_range, bits)
+    (got,) = rendered([video], write(magic, "single", value_range))
+    assert_near(got, expected(video, magic))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_other_networks(tmp_path: Path, data: Path, write: Write, stride: int) -> None:
+    """Five by five weights, eight planes, no bias, no base; and groups of planes that are not a multiple of four."""
+    path = deep(tmp_path / f"deep{stride}.onnx", stride=stride)
+    model = registry.resolve(str(path))
+    video = stored(picture(data / "images/bsd100/005_HR.png", (38, 26)))
+    (got,) = rendered([video], write(model))
+    truth = expected(video, model)
+    assert np.std(truth) > 5
+    assert_near(got, truth)
