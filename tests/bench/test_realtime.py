@@ -317,10 +317,16 @@ def test_the_command_measures_prints_and_checks(cache):
         assert row.fps > 0
     assert set(table.motions) == {"flow", "blocks"}
     assert not [path for path in cache.rglob("*") if path.is_file() and path != speeds.path()]
-    speeds.store(msgspec.structs.replace(table, busy=0.0))
-    checked = start(cache, "--check", "--json")
-    said, _ = checked.communicate(timeout=60)
-    assert (checked.returncode, json.loads(said)) == (0, {"path": str(speeds.path()), "holds": True, "why": None})
+    for differing, code, words in (
+        ({"busy": 0.0}, 0, {"holds": True, "why": None, "doubt": None}),
+        ({"busy": 0.5}, 0, {"holds": True, "doubt": "other programs took 50% of the processors while it was measured"}),
+        ({"complete": False}, 1, {"holds": False, "why": "the measurement did not come to its end"}),
+        ({"vsmagic": "0.0.1"}, 1, {"holds": False}),
+    ):
+        speeds.store(msgspec.structs.replace(table, **differing))
+        checked = start(cache, "--check", "--json")
+        said, _ = checked.communicate(timeout=60)
+        assert (checked.returncode, json.loads(said)) == (code, json.loads(said) | words | {"path": str(speeds.path())})
 
 
 def test_a_signal_leaves_what_was_measured_and_nothing_else(cache):

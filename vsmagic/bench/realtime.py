@@ -30,7 +30,7 @@ from vsmagic.mpv import needs, profiles, speeds
 from vsmagic.mpv.profiles import Known
 from vsmagic.mpv.speeds import Speed, Table
 
-SIZES = ((720, 480), (1280, 720), (1920, 1080))
+SIZES = ((480, 360), (720, 480), (1280, 720), (1920, 1080))
 """What is measured where nobody asks for other sizes; those between and beyond follow from the number of pixels."""
 
 SECONDS = 90.0

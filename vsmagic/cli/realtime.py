@@ -40,14 +40,15 @@ def _check(*, as_json: bool) -> None:
     from vsmagic.mpv import speeds
 
     table = speeds.load()
+    doubt = speeds.doubt(table) if table else None
     if table is None:
         why: str | None = "nothing was measured yet"
     else:
-        why = speeds.stale(table, speeds.here()) or speeds.doubt(table)
+        why = speeds.stale(table, speeds.here()) or speeds.unfinished(table)
     if as_json:
-        click.echo(json.dumps({"path": str(speeds.path()), "holds": why is None, "why": why}))
+        click.echo(json.dumps({"path": str(speeds.path()), "holds": why is None, "why": why, "doubt": doubt}))
     elif why is None:
-        click.echo(f"{speeds.path()} holds for this machine.")
+        click.echo(f"{speeds.path()} holds for this machine{f'; but {doubt}' if doubt else ''}.")
     else:
         click.echo(f"{speeds.path()}: {why}. Run: vsmagic bench --realtime")
     if why is not None:

@@ -120,10 +120,13 @@ def stale(table: Table, place: Place) -> str | None:
     return _changed(table.packages, place.packages)
 
 
+def unfinished(table: Table) -> str | None:
+    """Say so where a measurement was broken off, or is still going on; None for a whole one."""
+    return None if table.complete else "the measurement did not come to its end"
+
+
 def doubt(table: Table) -> str | None:
-    """Say why a table is better measured again although it holds; None if it is as good as it gets."""
-    if not table.complete:
-        return "the measurement did not come to its end"
+    """Say why the figures of a table may be too low; None where nothing speaks against them."""
     if table.busy is not None and table.busy > BUSY:
         return f"other programs took {table.busy:.0%} of the processors while it was measured"
     return None
