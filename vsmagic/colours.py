@@ -1,7 +1,7 @@
 """How a clip's numbers stand for colours, and how wide its pixels are: read, guessed where untold, written.
 
 A player's clip cannot be looked at before it plays (see :func:`vsmagic.clips.played`): there everything is read and
-decided frame by frame. mpv writes ``_ColorSpace`` and ``_ColorRange`` in place of ``_Matrix`` and ``_Range``.
+decided frame by frame. mpv writes ``_ColorSpace`` in place of ``_Matrix``.
 """
 
 import logging
@@ -47,7 +47,7 @@ def colour(clip: vs.VideoNode) -> Colour:
 
 
 def told(props: Mapping[str, object], clip: vs.VideoNode) -> Colour:
-    """Return what a frame tells, as :func:`colour` does; with ``_ColorSpace`` and ``_ColorRange`` as mpv has them.
+    """Return what a frame tells, as :func:`colour` does; ``_ColorSpace`` counts where there is no ``_Matrix``.
 
     Args:
         props: the frame's.
@@ -61,10 +61,9 @@ def told(props: Mapping[str, object], clip: vs.VideoNode) -> Colour:
     elif matrix in (vs.MATRIX_UNSPECIFIED, vs.MATRIX_RGB):
         matrix = guess_matrix(clip.width, clip.height)
         guessed.append("matrix")
-    value_range = _range(props)
-    if value_range is None:
-        value_range = int(vs.RANGE_FULL if rgb else vs.RANGE_LIMITED)
-        guessed += [] if rgb else ["range"]
+    if "_Range" not in props and not rgb:
+        guessed.append("range")
+    value_range = _number(props, "_Range", int(vs.RANGE_FULL if rgb else vs.RANGE_LIMITED))
     location = _number(props, "_ChromaLocation", int(vs.CHROMA_LEFT))
     return Colour(matrix=matrix, range=value_range, chroma=location, guessed=tuple(guessed))
 
@@ -72,13 +71,6 @@ def told(props: Mapping[str, object], clip: vs.VideoNode) -> Colour:
 def _number(props: Mapping[str, object], name: str, absent: int) -> int:
     value = props.get(name)
     return value if isinstance(value, int) else absent
-
-
-def _range(props: Mapping[str, object]) -> int | None:
-    if "_Range" in props:
-        return _number(props, "_Range", int(vs.RANGE_LIMITED))
-    limited = props.get("_ColorRange")  # 0 full, 1 limited: the other way round
-    return None if limited is None else int(vs.RANGE_LIMITED if limited else vs.RANGE_FULL)
 
 
 def by_colour(clip: vs.VideoNode, make: Callable[[Colour], vs.VideoNode]) -> vs.VideoNode:

@@ -11,32 +11,16 @@ import networks
 from vsmagic import OptionError, colours, dezoom, interpolate, trim, upscale
 
 core = vs.core
-pytestmark = pytest.mark.filterwarnings("ignore:The _ColorRange frame property")  # mpv writes it all the same
 KEY = [{"time": 0, "x": 0, "y": 0, "width": 48, "height": 32}]
 FRAMES = 134_217_727
 DURATIONS = [Fraction(1, 25), Fraction(1, 30), Fraction(1, 12)]
-TOLD = [
-    {"_ColorSpace": 1, "_ColorRange": 1},
-    {"_ColorSpace": 6, "_ColorRange": 0},
-    {"_ColorSpace": 9, "_ColorRange": 1},
-]
+TOLD = [{"_ColorSpace": matrix, "_Range": full} for matrix, full in ((1, 0), (6, 1), (9, 0))]
 KNOWN = [{"_Matrix": 1, "_Range": 0}, {"_Matrix": 6, "_Range": 1}, {"_Matrix": 9, "_Range": 0}]
 
 
 @pytest.fixture(scope="module")
 def double(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(networks.double(tmp_path_factory.mktemp("networks") / "double.onnx", 3))
-
-
-def with_props(clip: vs.VideoNode, **props: int) -> vs.VideoNode:
-    """Write properties as a program does; SetFrameProps complains about names of former times, which mpv writes."""
-
-    def write(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
-        frame = f.copy()
-        frame.props.update(props)
-        return frame
-
-    return clip.std.ModifyFrame(clip, write)
 
 
 class Players:
@@ -60,7 +44,7 @@ class Players:
             planes = [random.integers(30, 220, shape) for shape in shapes]
             part = fr.clip_of([planes], vs.YUV420P8, fps=(1 / duration).as_integer_ratio())
             part = part.std.RemoveFrameProps(["_Matrix", "_Range"])
-            parts.append(with_props(part, **told, **props, _ChromaLocation=2, _MP_IMAGE=7, _FieldBased=0))
+            parts.append(part.std.SetFrameProps(**told, **props, _ChromaLocation=2, _MP_IMAGE=7, _FieldBased=0))
         return core.std.Splice(parts)
 
     def told(self, n: int) -> vs.VideoNode:
@@ -166,13 +150,10 @@ def test_what_needs_times_from_the_start_is_refused(filtered) -> None:
         filtered(Players().clip)
 
 
-def test_mpv_tells_the_range_the_other_way_round() -> None:
+def test_a_color_space_counts_where_there_is_no_matrix() -> None:
     clip = fr.textured(vs.YUV420P8, 64, 48).std.RemoveFrameProps(["_Matrix", "_Range"])
-    for told, (matrix, value_range) in (({"_ColorSpace": 5, "_ColorRange": 0}, (5, vs.RANGE_FULL)),
-                                        ({"_ColorSpace": 9, "_ColorRange": 1}, (9, vs.RANGE_LIMITED)),
-                                        ({"_ColorSpace": 2, "_Range": 1}, (6, vs.RANGE_FULL))):  # fmt: skip
-        known = colours.colour(with_props(clip, **told))
-        assert (known.matrix, known.range) == (matrix, value_range)
+    for told, matrix in (({"_ColorSpace": 5}, 5), ({"_ColorSpace": 5, "_Matrix": 9}, 9), ({"_ColorSpace": 2}, 6)):
+        assert colours.colour(clip.std.SetFrameProps(**told)).matrix == matrix
 
 
 def test_a_frame_without_a_duration_fails_with_words() -> None:

@@ -12,7 +12,7 @@ from vsmagic import clips, colours
 from vsmagic.backends import select
 from vsmagic.backends.between import MotionPlan, between
 from vsmagic.errors import OptionError
-from vsmagic.filters import blocks, changes, pattern, repeats
+from vsmagic.filters import blocks, changes, pattern, repeats, shares
 from vsmagic.filters.pattern import Pattern
 from vsmagic.filters.retime import Timing, retimed
 from vsmagic.filters.routes import Enlarged, Rgb
@@ -139,7 +139,7 @@ def interpolated(
         by = _factor(fps=fps, multiplier=multiplier, slowdown=slowdown, duplicates=duplicates)
         source = colours.tagged(clip)
         found = pattern.multiplied(by, clip.num_frames)
-        return _unmarked(_in_parts(_made(source, wanted, found, scenes), found, source, 1 / by))
+        return _unmarked(shares.lasting(_made(source, wanted, found, scenes), found, source, 1 / by))
     # By the clip as it was given: without its repeats it lasts as long, at a rate that nobody knows.
     pace = tempo(clips.times(clip), fps=fps, multiplier=multiplier, slowdown=slowdown)
     if pace.count > pattern.MOST_FRAMES:
@@ -194,41 +194,6 @@ def _factor(*, fps: Number | None, multiplier: Number | None, slowdown: Number, 
             "2 or 5/2, alone, or give the clip a rate with std.AssumeFPS."
         )
     return by
-
-
-def _in_parts(result: vs.VideoNode, found: Pattern, source: vs.VideoNode, step: Fraction) -> vs.VideoNode:
-    """Give each frame what is its own of the durations of the source frames that it begins and ends in.
-
-    Args:
-        result: the frames of the pattern.
-        found: the pattern.
-        source: frames with durations.
-        step: source frames to an output frame, at most 1.
-    """
-    before, after = found.left(source), found.right(source)
-
-    def lasting(frame: vs.VideoFrame, length: Fraction) -> vs.VideoFrame:
-        changed = frame.copy()
-        changed.props.update(_DurationNum=length.numerator, _DurationDen=length.denominator)
-        return changed
-
-    def within(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        return lasting(f[0], step * clips.duration(f[1], n))
-
-    def across(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
-        left = 1 - found.part(n)
-        length = left * clips.duration(f[1], n) + (step - left) * clips.duration(f[2], n)
-        return lasting(f[0], length)
-
-    # Of variable rate, as the source is. What lies within one source frame must not wait for the next: there is none
-    # after the last, and a player has to be shown the first at once.
-    inside = before.std.ModifyFrame([result, before], within)
-    between_two = before.std.ModifyFrame([result, before, after], across)
-
-    def choose(n: int) -> vs.VideoNode:
-        return inside if found.part(n) + step <= 1 else between_two
-
-    return inside.std.FrameEval(choose, clip_src=[inside, between_two])
 
 
 def _unmarked(result: vs.VideoNode) -> vs.VideoNode:

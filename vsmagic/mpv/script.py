@@ -8,7 +8,7 @@ text                  meaning
 (none)                the picture is doubled by the embedded model
 ``[…]``               a chain's steps as JSON
 ``{…}``               a JSON object: ``chain``: steps, a profile or a path; ``compare``: ``off``, or ``split`` (the left
-                      half as it was, enlarged by the player's own kind of resampling)
+                      half as it was, enlarged by bicubic resampling), ``seeks``: see :mod:`vsmagic.mpv.seeking`
 anything else         the name of a picture profile in ``profiles.json``, or the path of a .json or .toml chain file
 ===================== ============================================================================================
 
@@ -33,11 +33,13 @@ from vsmagic import colours, logs
 from vsmagic.chain import Chain, InterpolateStep, UpscaleStep
 from vsmagic.errors import ChainError, NotReadyError, OptionError, VsmagicError
 from vsmagic.filters import pattern
+from vsmagic.mpv.seeking import Clock, Place, passing
 from vsmagic.tempo import at_least_one
 
 DEFAULT = Chain((UpscaleStep(scale=2),))
 """The chain where none is named."""
 
+_FASTEST, _USUAL = 1000, 25  # frames a second: more is no rate of a video; what is taken then
 _CHAIN_FILES = (".json", ".toml")
 _SLOW = {"VSMAGIC_TUNE": "off", "VSMAGIC_BUILD": "off"}
 _once = logs.Once()  # the script runs again at every seek, in the same process
@@ -48,13 +50,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     chain: list[dict[str, Any]] | str = ""
     compare: Literal["off", "split"] = "off"
+    seeks: str = ""
+    """Path of the file that tells where seeks end; empty where nobody tells."""
+    since: int = 0
+    """Count of the last seek that was over when the filter was added."""
 
 
 def build(given: Mapping[str, Any]) -> vs.VideoNode:
     """Build what mpv asks for.
 
     Args:
-        given: the script's globals: ``video_in``, the player's clip, and ``user_data``.
+        given: the script's globals: ``video_in``, the player's clip, ``container_fps`` and ``user_data``.
 
     A failure ends the script with one sentence, which mpv writes to its log.
     """
@@ -62,18 +68,39 @@ def build(given: Mapping[str, Any]) -> vs.VideoNode:
     text = given.get("user_data") or ""
     try:
         with _nothing_slow():
-            return _build(given["video_in"], text.decode() if isinstance(text, bytes) else text)
+            return _build(given, text.decode() if isinstance(text, bytes) else text)
     except NotReadyError as error:
         _end(f"not ready: {error}")
     except VsmagicError as error:
         _end(str(error))
 
 
-def _build(clip: vs.VideoNode, text: str) -> vs.VideoNode:
-    request = _request(text)
+def _build(given: Mapping[str, Any], text: str) -> vs.VideoNode:
+    request, clip = _request(text), _lasting(given["video_in"], given["container_fps"])
     chain = _chain(request.chain)
+    factor = _factor(chain)
     result = chains.apply(chain, clip)
-    return _halved(clip, result, _factor(chain)) if request.compare == "split" else result
+    if request.compare == "split":
+        result = _halved(clip, result, factor)
+    if not request.seeks:
+        return result
+    place, clock = Place(Path(request.seeks), request.since), Clock(given["container_fps"])
+    return passing(clip, result, factor, place, clock)
+
+
+def _lasting(clip: vs.VideoNode, rate: float) -> vs.VideoNode:
+    """Give a duration to a frame of which mpv knows none, as it does not of a file's last one."""
+    usual = Fraction(rate).limit_denominator(1001) if 0 < rate < _FASTEST else Fraction(_USUAL)
+    known = {"_DurationNum": usual.denominator, "_DurationDen": usual.numerator}
+
+    def last(n: int, f: vs.VideoFrame) -> vs.VideoFrame:  # noqa: ARG001 - both are given by name
+        if f.props["_DurationNum"] > 0:
+            return f
+        frame = f.copy()
+        frame.props.update(known)
+        return frame
+
+    return clip.std.ModifyFrame(clip, last)
 
 
 def _end(message: str) -> NoReturn:
