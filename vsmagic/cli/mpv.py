@@ -40,7 +40,7 @@ mpv.add_command(prepare)
 @_PROGRAM
 @_DRY
 @click.option("--shaders-only", is_flag=True, help="No script: a shader enlarges, in any mpv.")
-@click.option("--shader", metavar="NAME", help="With --shaders-only: which [magic-x2].")
+@click.option("--shader", metavar="NAME", help="With --shaders-only: which [magic-x2-single].")
 def install(*, home: Path | None, program: str | None, dry_run: bool, shaders_only: bool, shader: str | None) -> None:
     """Install into mpv's configuration: one folder, and one line in mpv.conf.
 
@@ -124,7 +124,23 @@ def uninstall(*, home: Path | None, program: str | None, dry_run: bool) -> None:
         click.echo(f"Removed from {place.folder}")
 
 
-@mpv.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+class _Run(click.Command):
+    """A command whose options end at its first argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from vsmagic.errors import OptionError
+
+        ctx.allow_interspersed_args = False
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise OptionError(
+                f"mpv run: {error.option_name} stands before the file; mpv's options stand after the file, such as: "
+                f"vsmagic mpv run FILE {error.option_name}"
+            ) from error
+
+
+@mpv.command(cls=_Run)
 @_PROGRAM
 @click.argument("file")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MPV OPTIONS]...")

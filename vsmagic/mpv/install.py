@@ -174,7 +174,7 @@ def _entry(now: State, fresh: Installation, levels: int) -> Installation:
     was = now.entry or fresh
     return msgspec.structs.replace(
         fresh,
-        levels=max(levels, was.levels),
+        levels=max(levels, was.levels, 1),  # an empty one was ours: a killed install left it
         conf=now.content is None or was.conf,
         line=now.line is None or was.line,
     )
