@@ -3,23 +3,26 @@
 
 local backoff = {}
 
-local FIRST_BAR = 60       -- seconds for which a profile that was too slow is not tried again on this file
-local GROWTH = 4           -- every further failure bars it so many times longer: 1, 4, 16, 64 minutes
+local FIRST_BAR = 90       -- seconds for which a profile that was too slow is not tried again on this file
+local GROWTH = 4           -- every further failure bars it so many times longer: 1.5, 6, 24, 96 minutes
 local LONGEST_BAR = 14400
-local SETTLED = 20         -- seconds that playback has to keep up before anything better is tried
-local RECOVERY = 120       -- seconds in which a share of speed that was missing is hoped to come back by two thirds
+local SETTLED = 30         -- seconds that playback has to keep up before anything better is tried
+local RECOVERY = 180       -- seconds in which speed that was missing is hoped to come back by two thirds; twice as long
+                           -- after every further failure
+local LONGEST_RECOVERY = 7200
 local LEAST_SHARE = 0.1
 local EASIER = 0.7         -- share of the frames it failed on, at which a barred profile may be tried at once
 
 -- Return a memory of nothing: for a new file.
 function backoff.new()
-    return {bars = {}, share = 1, share_at = 0, alone_until = 0}
+    return {bars = {}, failures = 0, share = 1, share_at = 0, alone_until = 0}
 end
 
 -- Return the share of the measured speed that is to be had: less than 1 after this machine did not reach it.
 function backoff.share(memory, now)
     local missing = 1 - memory.share
-    return 1 - missing * math.exp(-(now - memory.share_at) / RECOVERY)
+    local recovery = math.min(RECOVERY * 2 ^ (memory.failures - 1), LONGEST_RECOVERY)
+    return 1 - missing * math.exp(-(now - memory.share_at) / recovery)
 end
 
 -- Note that an option was too slow.
@@ -34,6 +37,7 @@ function backoff.failed(memory, now, id, need, reached, predicted)
     if predicted then
         memory.share = math.max(LEAST_SHARE, math.min(backoff.share(memory, now), reached / predicted))
         memory.share_at = now
+        memory.failures = memory.failures + 1
     end
 end
 

@@ -29,7 +29,7 @@ end
 
 -- Releases of animation are named [Group] Title - 01 [1080p][A1B2C3D4].mkv.
 local function named_as_release(name)
-    local group = name:match("^%[[^%]]+%][ _]")
+    local group = name:match("^%[[^%]]*%a[^%]]*%][ _]")
     local episode = name:match("[ _]%-[ _]%d%d%d?[ _v%[%(%.]") or name:match("[ _]%d%d%d?[ _]?[%[%(]")
     local checksum = name:match("%[%x%x%x%x%x%x%x%x%]")
     if group and (episode or checksum) then

@@ -14,6 +14,16 @@ local function plain(text)
     return (text:gsub("\\", "\\\226\129\160"):gsub("{", "\\{"):gsub("\n", "\\N"))
 end
 
+-- Return where the picture begins and ends from the left, and the window ends, in the overlays' units.
+local function layout()
+    local size = mp.get_property_native("osd-dimensions")
+    if not size or size.h == 0 then
+        return 0, HEIGHT * 16 / 9, HEIGHT * 16 / 9
+    end
+    local unit = HEIGHT / size.h
+    return size.ml * unit, (size.w - size.mr) * unit, size.w * unit
+end
+
 local function show(name, data)
     local overlay = overlays[name]
     if not data then
@@ -28,8 +38,7 @@ local function show(name, data)
         overlay.res_y = HEIGHT
         overlays[name] = overlay
     end
-    local width, height = mp.get_osd_size()
-    local wide = (width or 0) > 0 and (height or 0) > 0 and HEIGHT * width / height or 0
+    local _, _, wide = layout()
     if overlay.data ~= data or overlay.res_x ~= wide then
         overlay.data, overlay.res_x = data, wide
         overlay:update()
@@ -50,9 +59,10 @@ end
 
 local STYLE = "{\\bord1.6\\shad0\\fs%d\\1c&HFFFFFF&\\3c&H000000&}"
 
--- Show how far something in the background is, in a corner; nil takes it away.
+-- Show how far something in the background is, on the right below messages; nil takes it away.
 function osd.progress(text)
-    show("progress", text and "{\\an9\\q2}" .. STYLE:format(20) .. plain(text))
+    local _, _, wide = layout()
+    show("progress", text and string.format("{\\an9\\q2\\pos(%.0f,46)}", wide - 16) .. STYLE:format(20) .. plain(text))
 end
 
 -- Name both halves of the split screen, or with nil neither.
@@ -61,10 +71,10 @@ function osd.halves(left, right)
         show("halves")
         return
     end
-    local width, height = mp.get_osd_size()
-    local wide = (width or 0) > 0 and HEIGHT * width / height or HEIGHT * 16 / 9
+    local first, last = layout()
     local function at(share, text)
-        return string.format("{\\an8\\q2\\pos(%.0f,%.0f)}", wide * share, HEIGHT * 0.9) .. STYLE:format(24) .. plain(text)
+        local x = first + (last - first) * share
+        return string.format("{\\an8\\q2\\pos(%.0f,%.0f)}", x, HEIGHT * 0.9) .. STYLE:format(24) .. plain(text)
     end
     show("halves", at(0.25, left) .. "\n" .. at(0.75, right))
 end

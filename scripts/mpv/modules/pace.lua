@@ -50,13 +50,16 @@ local function keep(judge, sample)
     end
 end
 
--- Return the newest kept sample and the one some seconds before it; nil where they do not reach that far.
+-- Return the newest kept sample, the one some seconds before it, and the longest single delay between them; nil where
+-- they do not reach that far.
 local function window(judge, seconds)
     local moved = judge.moved
     local newest = moved[#moved]
+    local worst = 0
     for n = #moved - 1, 1, -1 do
+        worst = math.max(worst, moved[n + 1].late - moved[n].late)
         if newest.now - moved[n].now >= seconds - 0.05 then
-            return moved[n], newest
+            return moved[n], newest, worst
         end
     end
 end
@@ -76,9 +79,10 @@ local function hopeless(judge)
     end
 end
 
+-- One delay alone, as when a window opens or a disk wakes up, is none of the filter's.
 local function falling_behind(judge, seconds)
-    local old, new = window(judge, seconds)
-    if old and new.late - old.late > SLACK + (new.rate > 0 and 1 / new.rate or 0) then
+    local old, new, worst = window(judge, seconds)
+    if old and new.late - old.late - worst > SLACK + (new.rate > 0 and 1 / new.rate or 0) then
         return {share = share_between(old, new), why = "falling behind"}
     end
 end

@@ -126,9 +126,14 @@ local function hindrance()
     end
 end
 
-local function nothing_to_enlarge()
-    return wanted_picture() == "none" and session.wish.profile == "auto"
-        and "the picture has as many pixels as the display" or nil
+-- Return a better reason for nothing than that nothing fits.
+local function reason()
+    local job = preparing.working()
+    if job then
+        return job.option.title .. " is being prepared"
+    elseif wanted_picture() == "none" and session.wish.profile == "auto" then
+        return "the picture has as many pixels as the display"
+    end
 end
 
 local function picked()
@@ -138,16 +143,21 @@ local function picked()
     end
     local found = choose.pick(ladder(), place(), asked)
     if not found.option then
-        found.why = nothing_to_enlarge() or found.why
+        found.why = reason() or found.why
     end
     return found
 end
 
--- Frames that mpv keeps for the filter. A frame it does not keep any more ends the filter; those it keeps ahead are
--- skipped when the filter goes. Frames in between look at several others, pictures only at their own.
+local function set_or(value, otherwise)
+    return value > 0 and value or otherwise
+end
+
+-- Frames that mpv keeps for the filter and asks for at once. A frame it does not keep any more ends the filter; those it
+-- keeps ahead are skipped when the filter goes. Frames in between look at several others, pictures at their own alone.
+-- mpv stands still until all it asked for are done when the filter goes: what is only tried gets few.
 local function window(option)
-    local buffered = options.buffered_frames > 0 and options.buffered_frames or (option.motion and 4 or 2)
-    return {buffered = buffered, concurrent = options.concurrent_frames > 0 and options.concurrent_frames or 3}
+    local concurrent = set_or(options.concurrent_frames, session.fps and 4 or 2)
+    return {concurrent = concurrent, buffered = set_or(options.buffered_frames, option.motion and math.ceil(16 / concurrent) or 2)}
 end
 
 local function put(option)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-MODULES = Path(__file__).parents[2] / "scripts" / "mpv" / "modules"
+MODULES = Path(__file__).parents[1] / "scripts" / "mpv" / "modules"
 LUAS = ("luajit21", "lua51", "lua52")
 """mpv takes LuaJIT, Lua 5.1 or 5.2."""
 
