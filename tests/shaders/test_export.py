@@ -103,10 +103,10 @@ def test_work_is_what_the_network_has(magic: Model) -> None:
 def test_the_command_writes_it(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = run("shader", "export", "magic-x2", "--range", "full")
-    assert (ran.code, ran.out) == (0, "magic-x2-full-range-half.glsl\n")
+    assert (ran.code, ran.out) == (0, "magic-x2-full-range-single.glsl\n")
     assert Path(ran.out.strip()).read_bytes() == (FOLDER / ran.out.strip()).read_bytes()
-    ran = run("shader", "export", "magic-x2", "--precision", "single", "-o", "-")
-    assert (ran.code, ran.out.encode()) == (0, (FOLDER / "magic-x2-single.glsl").read_bytes())
+    ran = run("shader", "export", "magic-x2", "--precision", "half", "-o", "-")
+    assert (ran.code, ran.out.encode()) == (0, (FOLDER / "magic-x2-half.glsl").read_bytes())
 
 
 def test_the_command_tells_what_there_is(run: Run) -> None:

@@ -40,6 +40,17 @@ def test_newer_mpv(
     _assert_shown(player.shown(video, write(magic, "half")), expected(video, magic))
 
 
+def test_twice_is_four_times_as_large(
+    *, stock_mpv: Path, screen: str, tmp_path: Path, data: Path, magic: Model, write: Write
+) -> None:
+    video = stored(picture(data / "images/bsd100/019_HR.png", (23, 18)), "full")
+    path = write(magic, "single", "full")
+    player = Screen(program=stock_mpv, display=screen, folder=tmp_path, output="gpu")
+    window = player.shown(video, path, f"--glsl-shaders-append={path}", scale=4)
+    twice = Video(luma=expected(video, magic), range="full")
+    _assert_shown(window, expected(twice, magic))
+
+
 def test_a_picture_that_is_not_enlarged_is_left_alone(
     *, stock_mpv: Path, screen: str, tmp_path: Path, video: Video, magic: Model, write: Write
 ) -> None:

@@ -14,8 +14,8 @@ def shader() -> None:
     \b
       vsmagic shader list
       vsmagic shader export magic-x2
-      vsmagic shader export magic-x2 --precision single -o sharp.glsl
-      mpv --glsl-shaders-append=magic-x2-half.glsl video.mkv
+      vsmagic shader export magic-x2 --precision half -o shaders/half.glsl
+      mpv --glsl-shaders-append=magic-x2-single.glsl video.mkv
     """  # noqa: D301 - click wants the backspace
 
 
@@ -36,7 +36,7 @@ def list_() -> None:
 @click.argument("name")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Where to write it, - for stdout [NAME-PRECISION.glsl here].")  # fmt: skip
-@click.option("--precision", type=click.Choice(["half", "single"]), default="half", show_default=True,
+@click.option("--precision", type=click.Choice(["half", "single"]), default="single", show_default=True,
               help="Arithmetic: 16-bit floats where the GPU has them, or 32-bit.")  # fmt: skip
 @click.option("--range", "value_range", type=click.Choice(["limited", "full"]), default="limited", show_default=True,
               help="Range of the video's luma, which a shader is not told.")  # fmt: skip
