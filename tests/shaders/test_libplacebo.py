@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import vapoursynth as vs
 
+import vsmagic
+from frames import clip_of
 from networks import deep
 from shading import Write, assert_near, expected, picture, rendered, stored
 from vsmagic.models import registry
@@ -48,3 +51,13 @@ def test_other_networks(tmp_path: Path, data: Path, write: Write, stride: int) -
     truth = expected(video, model)
     assert np.std(truth) > 5
     assert_near(got, truth)
+
+
+@pytest.mark.parametrize("size", [(24, 18), (23, 17), (1, 3)])
+def test_the_truth_is_what_the_filter_makes(data: Path, magic: Model, size: tuple[int, int]) -> None:
+    """What shaders are compared with here is ``vsmagic.upscale``, where it pads and what it adds included."""
+    video = stored(picture(data / "images/bsd100/019_HR.png", size))
+    clip = clip_of([[video.luma.astype(np.uint8)]], vs.GRAY8).std.SetFrameProps(_Range=vs.RANGE_LIMITED)
+    made = vsmagic.upscale(clip, scale=2, model="magic-x2", backend="ort", precision="f32")
+    numbers = np.asarray(made.get_frame(0)[0], dtype=np.float64)
+    assert_near(255 * np.clip((numbers - 16) / 219, 0, 1), expected(video, magic), 0.51 * 255 / 219)
