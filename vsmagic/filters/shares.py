@@ -34,8 +34,9 @@ def lasting(result: vs.VideoNode, found: Pattern, source: vs.VideoNode, step: Fr
 
     # Of variable rate, as the source is. What lies within one source frame must not wait for the next: there is none
     # after the last, and a player has to be shown the first at once.
-    inside = before.std.ModifyFrame([result, before], within)
-    between_two = before.std.ModifyFrame([result, before, after], across)
+    kind = before.resize.Point(result.width, result.height, format=result.format.id)
+    inside = kind.std.ModifyFrame([result, before], within)
+    between_two = kind.std.ModifyFrame([result, before, after], across)
 
     def choose(n: int) -> vs.VideoNode:
         return inside if found.part(n) + step <= 1 else between_two

@@ -8,7 +8,8 @@ text                  meaning
 (none)                the picture is doubled by the embedded model
 ``[…]``               a chain's steps as JSON
 ``{…}``               a JSON object: ``chain``: steps, a profile or a path; ``compare``: ``off``, or ``split`` (the left
-                      half as it was, enlarged by bicubic resampling), ``seeks``: see :mod:`vsmagic.mpv.seeking`
+                      half as it was, enlarged by bicubic resampling), and what Lua adds while a film plays: ``late``,
+                      ``seeks``, ``since``
 anything else         the name of a picture profile in ``profiles.json``, or the path of a .json or .toml chain file
 ===================== ============================================================================================
 
@@ -30,9 +31,10 @@ import vapoursynth as vs
 
 from vsmagic import chain as chains
 from vsmagic import colours, logs
-from vsmagic.chain import Chain, InterpolateStep, UpscaleStep
+from vsmagic.chain import Chain, InterpolateStep, Step, UpscaleStep
 from vsmagic.errors import ChainError, NotReadyError, OptionError, VsmagicError
 from vsmagic.filters import pattern
+from vsmagic.models.motion import MVTOOLS
 from vsmagic.mpv.seeking import Clock, Place, passing
 from vsmagic.tempo import at_least_one
 
@@ -50,6 +52,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     chain: list[dict[str, Any]] | str = ""
     compare: Literal["off", "split"] = "off"
+    late: bool = False
+    """Repeat frames until the network for those in between is there, see :mod:`vsmagic.mpv.late`."""
     seeks: str = ""
     """Path of the file that tells where seeks end; empty where nobody tells."""
     since: int = 0
@@ -79,7 +83,9 @@ def _build(given: Mapping[str, Any], text: str) -> vs.VideoNode:
     request, clip = _request(text), _lasting(given["video_in"], given["container_fps"])
     chain = _chain(request.chain)
     factor = _factor(chain)
-    result = chains.apply(chain, clip)
+    result = clip
+    for step in chain.steps:
+        result = _step(result, step, late=request.late)
     if request.compare == "split":
         result = _halved(clip, result, factor)
     if not request.seeks:
@@ -143,6 +149,14 @@ def _chain(asked: list[dict[str, Any]] | str) -> Chain:
     from vsmagic.mpv import profiles  # a profile that is sent as steps need not be looked up
 
     return profiles.load().picture(asked)
+
+
+def _step(clip: vs.VideoNode, step: Step, *, late: bool) -> vs.VideoNode:
+    if late and isinstance(step, InterpolateStep) and step.model != MVTOOLS:
+        from vsmagic.mpv.late import interpolated
+
+        return interpolated(clip, step)
+    return chains.apply(Chain((step,)), clip)
 
 
 def _factor(chain: Chain) -> Fraction:
