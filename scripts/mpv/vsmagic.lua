@@ -88,7 +88,6 @@ local function first_video()
     measured = true
     if not filter.known() then
         session.unfit = refusal.no_filter().sentence
-        msg.warn(session.unfit)
         osd.problem(session.unfit)
         return
     end

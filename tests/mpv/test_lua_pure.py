@@ -129,7 +129,7 @@ def pick(lua: Lua, *, table: Any = TABLE, width: int = 640, height: int = 360, r
     given.factors = factors
     place = lua.table({"width": width, "height": height, "rate": rate, "speed": speed, "margin": 1.25, "share": share})
     place.speeds = lua.table(table) if table else None
-    place.allowed = lambda option, _need: option.id not in forbidden
+    place.allowed = lambda option, _need, _fps=None: option.id not in forbidden
     found = choose.pick(choose.ladder(profiles(lua), given), place)
     option = found.option
     return {"id": option.id if option else None, "fps": found.fps, "why": found.why}
@@ -183,6 +183,23 @@ def test_a_motion_that_is_named_goes_first(lua: Lua) -> None:
 
 def test_a_display_with_no_more_frames_gets_none_in_between(lua: Lua) -> None:
     assert pick(lua, motion="blocks", display=25)["id"] == "live-balanced"
+
+
+def test_the_way_up_is_one_step_at_a_time(lua: Lua) -> None:
+    choose = lua.module("choose")
+    wish = lua.table({"picture": "auto", "content": "live", "motion": "off", "factors": []})
+    place = lua.table({"width": 640, "height": 360, "rate": 10, "speed": 1, "margin": 1.25, "share": 1})
+    place.speeds, place.allowed = lua.table(TABLE), lambda *_: True
+    ladder = choose.ladder(profiles(lua), wish)
+
+    def better(running: str | None) -> str | None:
+        found = choose.better(ladder, place, None, running)
+        return found.option.id if found else None
+
+    assert better(None) == "live-performance"
+    assert better("live-performance") == "live-balanced"
+    assert better("live-balanced") == "live-quality"
+    assert better("live-quality") is None
 
 
 def test_below_a_named_profile_come_those_of_its_own_content(lua: Lua) -> None:

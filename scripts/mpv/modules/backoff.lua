@@ -31,7 +31,7 @@ function backoff.failed(memory, now, id, need, reached, predicted)
     local bar = memory.bars[id] or {count = 0}
     bar.count = bar.count + 1
     bar.need = need
-    bar.unknown = not predicted
+    bar.predicted = predicted
     bar.till = now + math.min(FIRST_BAR * GROWTH ^ (bar.count - 1), LONGEST_BAR)
     memory.bars[id] = bar
     if predicted then
@@ -46,16 +46,30 @@ function backoff.alone(memory, now)
     memory.alone_until = now + FIRST_BAR * GROWTH
 end
 
+local function bars_itself(bar, now, need)
+    if need <= bar.need * EASIER then
+        return false
+    end
+    return not bar.predicted or now < bar.till
+end
+
+-- What is slower than something that was too slow need not be tried while that is not.
+local function bars_slower(bar, now, need, predicted)
+    return predicted and bar.predicted and now < bar.till and predicted / need <= bar.predicted / bar.need
+end
+
 -- Say whether an option may be tried to show so many frames a second. What failed and was never measured is not tried
 -- again on this file, unless it has less to do than then.
-function backoff.allowed(memory, now, id, need)
-    local bar = memory.bars[id]
+function backoff.allowed(memory, now, id, need, predicted)
     if now < memory.alone_until then
         return false
-    elseif not bar or need <= bar.need * EASIER then
-        return true
     end
-    return not bar.unknown and now >= bar.till
+    for name, bar in pairs(memory.bars) do
+        if name == id and bars_itself(bar, now, need) or bars_slower(bar, now, need, predicted) then
+            return false
+        end
+    end
+    return true
 end
 
 -- Say whether playback has kept up for long enough to try something better.

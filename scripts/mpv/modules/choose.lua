@@ -147,27 +147,46 @@ local function why_none(place, nearest, nearest_fps)
                          number(choose.need(nearest, place)))
 end
 
--- Pick from a ladder. Returns {option, fps, why}; option is nil where nothing fits.
+-- Return an option as a choice {option, fps, why} where it may be taken and fits or was asked for; else nil, and its fps.
+local function taken(opt, place, asked)
+    local wanted = asked and asked(opt)
+    local good, fps = fits(opt, place)
+    if not place.allowed(opt, choose.need(opt, place), fps) or not wanted and lacking(opt, place) then
+        return nil, nil
+    elseif wanted or good then
+        return {option = opt, fps = fps, why = (wanted and "asked for; " or "") .. because(opt, place, fps)}
+    end
+    return nil, fps
+end
+
+-- Pick the first of a ladder that fits. Returns {option, fps, why}; option is nil where nothing does.
 --   place: {width, height, rate, speed, margin, share, speeds, allowed}: size and frames a second of the file; speed it is
 --   played at; how much faster than needed it has to be; share of the measured speed that is to be had now, 0 to 1;
---   speed table or nil; function(option, need) that says whether it may be taken
---   asked: id of an option that a person asked for by name: it is taken unasked how fast it is
+--   speed table or nil; function(option, need, fps) that says whether it may be taken
+--   asked: function(option) that says whether a person asked for it by name: it is taken however fast it is
 function choose.pick(ladder, place, asked)
-    local nearest, nearest_fps
+    local nearest_fps
     for _, opt in ipairs(ladder) do
-        local wanted = asked and asked(opt)
-        if place.allowed(opt, choose.need(opt, place)) and (wanted or not lacking(opt, place)) then
-            local good, fps = fits(opt, place)
-            if wanted then
-                return {option = opt, fps = fps, why = "asked for; " .. because(opt, place, fps)}
-            elseif good then
-                return {option = opt, fps = fps, why = because(opt, place, fps)}
-            end
-            nearest_fps = fps
+        local found, fps = taken(opt, place, asked)
+        if found then
+            return found
         end
-        nearest = opt
+        nearest_fps = fps
     end
-    return {why = why_none(place, nearest, nearest_fps)}
+    return {why = why_none(place, ladder[#ladder], nearest_fps)}
+end
+
+-- Return the next better one than what runs now (an id, nil for nothing), where one fits; else nil. After something was
+-- too slow the way up is one step at a time.
+function choose.better(ladder, place, asked, running)
+    local found
+    for _, opt in ipairs(ladder) do
+        if opt.id == running then
+            break
+        end
+        found = taken(opt, place, asked) or found
+    end
+    return found
 end
 
 return choose

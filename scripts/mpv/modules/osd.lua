@@ -1,5 +1,7 @@
 -- What appears on the screen: short messages, a line of progress, labels of the split screen, the page of statistics.
 
+local msg = require "mp.msg"
+
 local osd = {}
 
 local SECONDS = {change = 2.5, problem = 8}
@@ -47,6 +49,7 @@ end
 
 -- Tell a change that somebody asked for or will notice.
 function osd.say(text)
+    msg.info(text)
     if not osd.quiet then
         mp.osd_message("vsmagic: " .. text, SECONDS.change)
     end
@@ -54,6 +57,7 @@ end
 
 -- Tell what went wrong and what helps.
 function osd.problem(text)
+    msg.warn(text)
     mp.osd_message("vsmagic: " .. text, SECONDS.problem)
 end
 

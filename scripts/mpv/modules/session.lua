@@ -57,9 +57,9 @@ local function factor()
     return session.option and session.option.factor and session.option.factor.value or 1
 end
 
-local function allowed(option, need)
+local function allowed(option, need, fps)
     local state = preparing.state(option, session.file)
-    return backoff.allowed(session.memory, now(), option.id, need) and state ~= "working" and state ~= "failed"
+    return backoff.allowed(session.memory, now(), option.id, need, fps) and state ~= "working" and state ~= "failed"
 end
 
 local function place()
@@ -185,10 +185,8 @@ local function publish()
     })
 end
 
--- Choose anew, and bring the filter list to what is chosen. `said`: words for the viewer; nil: the profile where it
--- changed; false: nothing.
-function session.decide(said)
-    local found = picked()
+-- Bring the filter list to what is chosen. `said`: words for the viewer; nil: the profile where it changed; false: nothing.
+local function carry_out(found, said)
     session.option, session.fps, session.why = found.option, found.fps, found.why
     if found.option then
         put(found.option)
@@ -201,6 +199,11 @@ function session.decide(said)
     for _, fn in ipairs(listeners) do
         fn()
     end
+end
+
+-- Choose anew, and bring the filter list to what is chosen. `said` as above.
+function session.decide(said)
+    carry_out(picked(), said)
 end
 
 -- Return the name of what is shown, for people.
@@ -272,7 +275,7 @@ function session.slow(found)
     end
     local need = choose.need(option, at)
     backoff.failed(session.memory, now(), option.id, need, need * found.share, session.fps)
-    msg.info(string.format("%s reached %.2f of real time (%s)", option.id, found.share, found.why))
+    msg.verbose(string.format("%s reached %.2f of real time (%s)", option.id, found.share, found.why))
     session.lowered = option.title
     session.decide(false)
     if session.option then
@@ -284,12 +287,12 @@ end
 
 -- Playback has kept up: try something better where there is room for it.
 function session.room()
-    if not session.file or session.file.kind ~= "video" or not session.lowered then
+    if not session.lowered or hindrance() then
         return
     end
-    local found = picked()
-    if found.option and (not session.option or found.option.id ~= session.option.id) then
-        session.decide(false)
+    local found = choose.better(ladder(), place(), asked, session.option and session.option.id)
+    if found then
+        carry_out(found, false)
         osd.say("there is room again, now " .. session.title())
     end
 end
@@ -305,7 +308,6 @@ end
 -- The filter failed: {kind, sentence} of refusal.of.
 function session.failed(found)
     local option = session.option
-    msg.warn(found.sentence)
     if found.kind == "preparing" and option then
         local job = preparing.start(option, session.file)
         if job.state == "working" then
