@@ -115,6 +115,9 @@ class Clock:
     def perf_counter(self):
         return self.now
 
+    def process_time(self):
+        return 1.5 * self.now
+
     def frames(self, *, close):
         assert close
         self.now += self._first
@@ -127,29 +130,30 @@ class Clock:
 def test_a_speed_is_frames_over_time_without_the_start(monkeypatch, seconds, cycle):
     clock = Clock(seconds, first=1.5)
     monkeypatch.setattr(timed, "time", clock)
-    assert timed.speed(clock, cycle=cycle, seconds=2.0) == pytest.approx(1 / seconds)
+    pace = timed.speed(clock, cycle=cycle, seconds=2.0)
+    assert pace == pytest.approx((1 / seconds, 1.5 * seconds))
 
 
 def test_one_frame_of_a_very_slow_chain_is_enough(monkeypatch):
     clock = Clock(60.0)
     monkeypatch.setattr(timed, "time", clock)
-    assert timed.speed(clock, cycle=1, seconds=2.0) == pytest.approx(1 / 60)
+    assert timed.speed(clock, cycle=1, seconds=2.0) == pytest.approx((1 / 60, 90.0))
     assert clock.now == 60
 
 
 def test_what_is_far_too_slow_is_not_measured_at_larger_sizes(monkeypatch, still):
     given = [10.0, timed.SLOW - 0.1, 1.0]
-    monkeypatch.setattr(timed, "speed", lambda *_args, **_more: given.pop(0))
+    monkeypatch.setattr(timed, "speed", lambda *_args, **_more: timed.Pace(given.pop(0), 0.1))
     order = msgspec.structs.replace(ORDER, footage=str(still), sizes=((32, 32), (64, 64), (96, 96)))
     assert [answer.size for answer in timed.answers(order)] == [(32, 32), (64, 64)]
     assert given == [1.0]
 
 
 def test_only_made_frames_count(monkeypatch, still):
-    monkeypatch.setattr(timed, "speed", lambda _clip, *, cycle, **_more: 100.0 * cycle)
+    monkeypatch.setattr(timed, "speed", lambda _clip, *, cycle, **_more: timed.Pace(100.0 * cycle, 0.2))
     order = msgspec.structs.replace(ORDER, footage=str(still), cycle=5, counted=4, sizes=((32, 32),))
     (answer,) = timed.answers(order)
-    assert answer.fps == 400.0
+    assert (answer.fps, answer.processor) == (400.0, 0.25)
 
 
 @pytest.mark.parametrize(

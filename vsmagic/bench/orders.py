@@ -40,6 +40,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     size: tuple[int, int] | None = None
     fps: float = 0.0
+    processor: float = 0.0
+    """Seconds of all processors' time that a counted frame takes; other programs change it less than the rate."""
     error: str | None = None
 
 

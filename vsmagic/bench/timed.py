@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import vapoursynth as vs
@@ -41,14 +42,23 @@ def answers(order: Order) -> Iterator[Answer]:
     steps = chain.parse(order.steps, folder=Path.cwd())
     for size in order.sizes:
         clip = chain.apply(steps, footage.moving(Path(order.footage), size))
-        fps = speed(clip, cycle=order.cycle, seconds=order.length) * order.counted / order.cycle
-        yield Answer(size=size, fps=fps)
-        if fps < SLOW or time.monotonic() > end:
+        pace = speed(clip, cycle=order.cycle, seconds=order.length)
+        share = order.counted / order.cycle
+        yield Answer(size=size, fps=pace.fps * share, processor=pace.processor / share)
+        if pace.fps * share < SLOW or time.monotonic() > end:
             return
 
 
-def speed(clip: vs.VideoNode, *, cycle: int, seconds: float) -> float:
-    """Return how many frames a second a clip without an end gives, as many at a time as a player asks for.
+class Pace(NamedTuple):
+    """How fast a clip is."""
+
+    fps: float
+    processor: float
+    """Seconds of all processors' time for a frame."""
+
+
+def speed(clip: vs.VideoNode, *, cycle: int, seconds: float) -> Pace:
+    """Return how fast a clip without an end is, with as many frames asked for at a time as a player does.
 
     The first frames wait for threads and memory and are not counted: two for each thread, or what comes in the time.
 
@@ -58,13 +68,12 @@ def speed(clip: vs.VideoNode, *, cycle: int, seconds: float) -> float:
         seconds: how long, from the first counted frame on.
     """
     with closing(clip.frames(close=True)) as frames:
-        began = time.perf_counter()
-        first = _take(frames, most=2 * vs.core.num_threads, cycle=cycle, seconds=seconds)
-        warm = time.perf_counter()
-        if warm - began > 4 * seconds:  # next to that, what starting takes is nothing
-            return first / (warm - began)
-        count = _take(frames, most=sys.maxsize, cycle=cycle, seconds=seconds)
-        return count / (time.perf_counter() - warm)
+        began, spent = time.perf_counter(), time.process_time()
+        count = _take(frames, most=2 * vs.core.num_threads, cycle=cycle, seconds=seconds)
+        if time.perf_counter() - began <= 4 * seconds:  # beyond that, what starting takes is nothing next to it
+            began, spent = time.perf_counter(), time.process_time()
+            count = _take(frames, most=sys.maxsize, cycle=cycle, seconds=seconds)
+        return Pace(count / (time.perf_counter() - began), (time.process_time() - spent) / count)
 
 
 def _take(frames: Iterator[vs.VideoFrame], *, most: int, cycle: int, seconds: float) -> int:
