@@ -402,7 +402,8 @@ def test_a_line_that_cannot_be_written_leaves_no_folder_behind(scripts, locked):
     (home / "mpv.conf").symlink_to(locked / "mpv.conf")
     before = tree(home)
     plan = install.install(home)
-    with without_rights(), pytest.raises(OutputError, match=rf"^{locked}: cannot be changed"):
+    words = rf"^{locked}/mpv\.conf: cannot be written \(Permission denied\)\. Put this line first .*: {LINE.decode()}$"
+    with without_rights(), pytest.raises(OutputError, match=words):
         plan.changes.make()
     assert tree(home) == before
 
@@ -418,7 +419,7 @@ def test_a_full_disk_leaves_everything_as_it_was(scripts, home, monkeypatch):
                 raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(changes.os, "fsync", full)
-        with pytest.raises(OutputError, match="No space left on device"):
+        with pytest.raises(OutputError, match=r"\(No space left on device\)\. Free some space"):
             put(home)
         assert tree(home) == before
 

@@ -1,6 +1,7 @@
 """Changes to files as plain data: shown before they are made, and made all together or not at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ class Write:
     content: bytes
     what: str
     """What happens to it, in words."""
+    remedy: str = "Make it writable, or name another folder with --config-dir."
+    """What to do where it cannot be written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class Changes:
                 made.append(folder)
             for write in self.writes:
                 parts.append((write.path.with_name(f".{write.path.name}.{secrets.token_hex(4)}{PART}"), write.path))
-                _write(*parts[-1], write.content)
+                _write(parts[-1][0], write)
             _rename(parts)
         except BaseException as error:
             _undo(parts, made)
@@ -78,13 +81,17 @@ class Changes:
                 folder.rmdir()
 
 
-def _write(part: Path, path: Path, content: bytes) -> None:
-    with part.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(part: Path, write: Write) -> None:
+    try:
+        with part.open("xb") as file:
+            file.write(write.content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # the part's own name would tell nobody anything
+        remedy = "Free some space." if error.errno == errno.ENOSPC else write.remedy
+        raise OutputError(f"{write.path}: cannot be written ({error.strerror}). {remedy}") from error
     with contextlib.suppress(FileNotFoundError):  # a new file has the mode that every new file has
-        part.chmod(path.stat().st_mode & 0o7777)
+        part.chmod(write.path.stat().st_mode & 0o7777)
 
 
 def _rename(parts: list[tuple[Path, Path]]) -> None:
@@ -105,9 +112,7 @@ def _undo(parts: Sequence[tuple[Path, Path]], made: Sequence[Path]) -> None:
 
 
 def _refused(error: OSError) -> OutputError:
-    # The part's own name would tell nobody anything.
-    path = Path(error.filename or "")
-    place = path.parent if path.name.endswith(PART) else path
     return OutputError(
-        f"{place}: cannot be changed ({error.strerror}). Make it writable, or name another folder with --config-dir."
+        f"{error.filename}: cannot be changed ({error.strerror}). Make it writable, or name another folder with "
+        "--config-dir."
     )

@@ -195,7 +195,8 @@ def _line(now: State) -> list[Write]:
     if now.line is not None:
         return []
     what = f"{'made with' if now.content is None else 'gets'} this first line: {LINE.decode()}"
-    return [Write(path=now.conf, content=_conf_with(now), what=what)]
+    remedy = f"Put this line first in it yourself, and run this again: {LINE.decode()}"
+    return [Write(path=now.conf, content=_conf_with(now), what=what, remedy=remedy)]
 
 
 def _conf_with(now: State) -> bytes:
