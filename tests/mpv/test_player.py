@@ -1,6 +1,8 @@
 """What an mpv is able to do, asked from real ones and from some that are played."""
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -80,8 +82,6 @@ def test_without_the_variable_each_step_is_named(mpv, mpv_env):
 
 def test_with_the_python_written_down_the_variable_is_enough(mpv, mpv_env, tmp_path):
     """And the steps that are named do what they promise, in a home of their own."""
-    import subprocess
-
     bare = without(mpv_env, "VSSCRIPT_PATH")
     subprocess.run([identity.programs() / "vapoursynth", "config"], env=bare, check=True, capture_output=True)
     assert player.examine(mpv, bare).needs == "variable"
@@ -224,9 +224,40 @@ def test_the_environment_leads_to_this_python_and_no_other():
     assert identity.environ(found) == found
 
 
-def test_the_library_is_the_one_that_vapoursynth_names():
-    import subprocess
+LINKED = """
+int main(void) { const void *getVSScriptAPI(int); return getVSScriptAPI(4 << 16 | 1) ? 0 : 3; }
+"""
 
+
+def test_a_program_that_is_linked_to_the_systems_library_gets_ours(tmp_path, mpv_env):
+    """As mpv 0.39 to 0.41 are: a compiled program and a library of that name, and the loader of this system."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    (tmp_path / "system.c").write_text("const void *getVSScriptAPI(int version) { return 0; }\n")
+    (tmp_path / "program.c").write_text(LINKED)
+    library = tmp_path / "libvapoursynth-script.so.0"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", f"-Wl,-soname,{library.name}", "-o", library, tmp_path / "system.c"], check=True
+    )
+    program = tmp_path / "program"
+    subprocess.run([compiler, "-o", program, tmp_path / "program.c", library, f"-Wl,-rpath,{tmp_path}"], check=True)
+    found = player.Player(program=program, version="0.41.0", number=(0, 41), has_filter=True)
+    assert found.linked
+    assert subprocess.run([program], env=identity.environ(mpv_env), check=False).returncode == 3
+    assert subprocess.run([program], env=identity.environ(mpv_env, preload=True), check=False).returncode == 0
+
+
+def test_an_mpv_that_loads_the_library_by_itself_is_not_linked_to_it(mpv):
+    assert not player.examine(mpv, deep=False).linked
+
+
+def test_what_is_preloaded_already_stays():
+    found = identity.environ({"LD_PRELOAD": "/usr/lib/libjemalloc.so"}, preload=True)
+    assert found["LD_PRELOAD"].split(os.pathsep) == [str(identity.vsscript()), "/usr/lib/libjemalloc.so"]
+
+
+def test_the_library_is_the_one_that_vapoursynth_names():
     said = subprocess.run(
         [sys.executable, "-m", "vapoursynth", "get-vsscript"], capture_output=True, text=True, check=True
     )
@@ -235,8 +266,6 @@ def test_the_library_is_the_one_that_vapoursynth_names():
 
 def test_our_command_starts_this_vsmagic_from_anywhere(tmp_path):
     """Whatever lies in the folder it is started in, and with no variable that points to us."""
-    import subprocess
-
     (tmp_path / "json.py").write_text(
         "raise SystemExit('a file of the user's was imported')\n".replace("user's", "user")
     )

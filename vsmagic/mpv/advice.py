@@ -49,6 +49,9 @@ def advise(player: Player) -> Advice:
         return Advice(works=True, found=found, otherwise=_elsewhere())
     if player.needs == "unknown":
         return Advice(works=False, found=found, otherwise=_unknown(player))
+    if player.needs == "preload":
+        other = f"it is linked to the system's VapourSynth; this one takes its place when you play with: {RUN}"
+        return Advice(works=False, found=found, otherwise=other)
     return Advice(works=False, found=found, steps=tuple(_steps(player)), otherwise=f"or play without that: {RUN}")
 
 

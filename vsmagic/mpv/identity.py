@@ -62,18 +62,24 @@ def command() -> tuple[str, ...]:
     return sys.executable, "-P", "-c", start
 
 
-def environ(base: dict[str, str]) -> dict[str, str]:
+def environ(base: dict[str, str], *, preload: bool = False) -> dict[str, str]:
     """Return an environment in which a player loads the VapourSynth beside this Python, and this very vsmagic.
 
     ``VSSCRIPT_PATH`` names the library. It asks ``vapoursynth``, found on PATH, for its Python where that was never
     written down; ``PYTHONHOME`` would lead that Python to another's library. ``PYTHONPATH`` is set only where the
     Python does not know this package.
+
+    Args:
+        base: the environment it is made from.
+        preload: the player is linked to a library of the system's; put ours in its place (Linux alone).
     """
     found = {key: value for key, value in base.items() if key != "PYTHONHOME"}
     found["VSSCRIPT_PATH"] = str(vsscript())
     found["PATH"] = _joined(str(programs()), base.get("PATH", os.defpath))
     if not known():
         found["PYTHONPATH"] = _joined(str(ROOT), base.get("PYTHONPATH", ""))
+    if preload:
+        found["LD_PRELOAD"] = _joined(found["VSSCRIPT_PATH"], base.get("LD_PRELOAD", ""))
     return found
 
 

@@ -41,7 +41,8 @@ def launch(program: Path, file: str, options: Sequence[str]) -> Launch:
         SetupError: mpv does not run, or something of this vsmagic is missing.
         OutputError: the cache cannot be written.
     """
-    shader = _shader(player.examine(program, deep=False))
+    found = player.examine(program, deep=False)
+    shader = _shader(found)
     ours = _folder(settings().cache / "mpv", shader)
     line = (
         str(program),
@@ -50,7 +51,8 @@ def launch(program: Path, file: str, options: Sequence[str]) -> Launch:
         f"./{file}" if file.startswith("-") and file != "-" else file,
         *options,
     )
-    return Launch(command=line, environ=os.environ if shader else identity.environ(dict(os.environ)))
+    env = dict(os.environ)
+    return Launch(command=line, environ=env if shader else identity.environ(env, preload=found.linked))
 
 
 def start(prepared: Launch) -> NoReturn:

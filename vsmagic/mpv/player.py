@@ -5,14 +5,16 @@ What it loads is not guessed from how the program was linked: the player plays o
 
 Versions, from mpv's own records: the filter speaks VapourSynth's present interface, and takes ``user-data``, since
 0.39.0 (DOCS/interface-changes.rst; pull requests 14326 and 14312). It loads the library that ``VSSCRIPT_PATH`` names
-since the versions after 0.41 (pull requests 17731 and 17806 of April 2026); before, it is linked to a
-``libvapoursynth-script``.
+since the versions after 0.41 (pull requests 17731 and 17806 of April 2026); before, it is linked to the system's
+``libvapoursynth-script``, and calls one function of it, which another library of that name can offer first.
 ``glsl-shaders`` has its name since 0.28.0.
 """
 
+import mmap
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +42,8 @@ _PLAIN = (
     f"--demuxer-rawvideo-h={_SIDE}", "--demuxer-rawvideo-fps=25",
 )  # fmt: skip
 
-Needs = Literal["nothing", "variable", "configuration", "unknown"]
+Needs = Literal["nothing", "variable", "configuration", "preload", "unknown"]
+_LINKED = b"libvapoursynth-script.so"
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +86,13 @@ class Player:
     words: str | None = None
     """mpv's own words where it loads nothing."""
     needs: Needs = "unknown"
-    """What is needed for this vsmagic: nothing; VSSCRIPT_PATH in the environment; VapourSynth's configuration too; or
-    something that is not known."""
+    """What is needed for this vsmagic: nothing; VSSCRIPT_PATH in the environment; VapourSynth's configuration too; its
+    library in the place of the system's; or something that is not known."""
+
+    @property
+    def linked(self) -> bool:
+        """Whether the program names the system's library, so that VSSCRIPT_PATH is nothing to it."""
+        return sys.platform == "linux" and _names_library(self.program)
 
     @property
     def too_old(self) -> bool:
@@ -129,6 +137,14 @@ def examine(program: Path, environ: Mapping[str, str] | None = None, *, deep: bo
     return plain
 
 
+def _names_library(program: Path) -> bool:
+    try:
+        with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content[:4] == b"\x7fELF" and content.find(_LINKED) >= 0
+    except (OSError, ValueError):  # it may be run but not read
+        return False
+
+
 def _version(program: Path, env: Mapping[str, str]) -> tuple[str, tuple[int, int] | None]:
     said = _said([str(program), "--no-config", "--version"], env)
     first = said.partition("\n")[0]
@@ -168,7 +184,9 @@ def _examined(plain: Player, env: dict[str, str]) -> Player:
     else:
         wanted = identity.environ(env)
         variable = wanted | {"PATH": env.get("PATH", os.defpath)}
-        tries: tuple[tuple[Needs, dict[str, str]], ...] = (("variable", variable), ("configuration", wanted))
+        tries: list[tuple[Needs, dict[str, str]]] = [("variable", variable), ("configuration", wanted)]
+        if sys.platform == "linux":
+            tries.append(("preload", identity.environ(env, preload=True)))
         for name, tried in tries:
             found, _ = _ask(plain.program, tried)
             if found and found.ours:
