@@ -547,6 +547,15 @@ def test_a_sandbox_takes_shaders_alone(scripts, run, tmp_path, monkeypatch):
     assert (there / "vsmagic" / "vsmagic.conf").is_file()
 
 
+def test_a_folder_that_mpv_does_not_read_by_itself_is_told(scripts, home, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MPV_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    said = run("mpv", "install", "--shaders-only", "--config-dir", home).out
+    assert f"mpv reads {tmp_path / 'xdg' / 'mpv'} unless it is started with --config-dir={home}" in said
+    assert "unless it is started" not in run("mpv", "install", "--shaders-only").out
+
+
 # mpv itself.
 
 
@@ -587,3 +596,14 @@ def test_the_real_scripts_are_all_installed(home):
     put(home)
     lying = {path.relative_to(shipped("mpv")).as_posix() for path in shipped("mpv").rglob("*") if path.is_file()}
     assert lying | {"installation.json", "vsmagic.conf"} <= names(home / "vsmagic")
+
+
+@pytest.mark.parametrize("which", ["mpv", "stock_mpv"])
+def test_mpv_runs_the_real_script_where_it_was_installed(which, mpv_env, request):
+    """Started plainly, with nothing but the include line: the keys are there, and nothing is complained of."""
+    put(Path(mpv_env["HOME"]) / ".config" / "mpv")
+    program = request.getfixturevalue(which)
+    with Player(program, "--idle", "--script-opts=vsmagic-measure=no", env=mpv_env) as player:
+        player.wait("input-bindings", lambda found: any("vsmagic/toggle" in key["cmd"] for key in found))
+        assert player.said("error") == []
+        assert player.said("fatal") == []

@@ -137,10 +137,20 @@ def lines(found: Report) -> Iterator[tuple[str, str]]:
 
 
 def beside(place: Place) -> Iterator[str]:
-    """Tell of mpvs in sandboxes, whose configuration is another."""
+    """Tell of mpvs that read another configuration: those in sandboxes, or each that is started as usual."""
+    usual = _usual()
+    if usual is not None and not place.sealed and usual != place.folder:
+        yield f"mpv reads {usual} unless it is started with --config-dir={place.folder}"
     for found in places.sandboxes():
         if found.folder != place.folder:
             yield (
                 f"{found.why} reads {found.folder} instead and sees no Python of this system; for it: "
                 f"vsmagic mpv install --shaders-only --config-dir {found.folder}"
             )
+
+
+def _usual() -> Path | None:
+    try:
+        return places.place().folder
+    except SetupError:
+        return None
