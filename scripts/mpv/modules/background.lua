@@ -1,6 +1,6 @@
 -- vsmagic's own command beside the player: started without making it wait, its progress read from a file.
 --
--- A process either lives on when mpv quits, detached, or is asked to end (SIGTERM) and given the time mpv has for that.
+-- A process either lives on when mpv quits, detached, or is asked to end (SIGTERM).
 
 local utils = require "mp.utils"
 local files = require "files"
@@ -39,11 +39,15 @@ local function pid_of(job)
     return pid and pid:match("^%d+$")
 end
 
-local function signal(pid, name)
-    local result = mp.command_native({name = "subprocess", args = {"kill", "-" .. name, pid}, playback_only = false,
+local function shell(script, pid)
+    local result = mp.command_native({name = "subprocess", args = {"/bin/sh", "-c", script, pid}, playback_only = false,
                                       capture_stderr = true})
     return result and result.status == 0
 end
+
+-- mpv kills what a script has started as soon as the script ends: what was asked to end gets a moment before that.
+local END = [[kill -TERM "$0" || exit; n=0
+while kill -0 "$0" && [ $n -lt 30 ]; do sleep 0.05; n=$((n + 1)); done]]
 
 -- Start a command. `done` is called with true, or false and its last words, and with what it wrote. With `stays` it
 -- outlives mpv, and is not heard of again but through files it writes.
@@ -70,7 +74,7 @@ end
 -- Say whether a process that stays is known to have ended. Windows does not tell.
 function background.gone(job)
     local pid = job.stays and pid_of(job)
-    return pid and not signal(pid, "0") or false
+    return pid and not shell('kill -0 "$0"', pid) or false
 end
 
 -- Ask a process to end, unless it stays.
@@ -83,7 +87,7 @@ function background.stop(job)
     if job.stays then
         return
     elseif pid then
-        signal(pid, "TERM")
+        shell(END, pid)
     else
         mp.abort_async_command(job.handle)
     end

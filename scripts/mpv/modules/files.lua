@@ -21,10 +21,13 @@ function files.read(path)
 end
 
 local function replace(from, to)
+    local windows = package.config:sub(1, 1) == "\\"
+    if windows then
+        os.remove(to)  -- it does not rename over a file
+    end
     local done, why = os.rename(from, to)
     if not done then
-        os.remove(to)  -- Windows does not rename over a file
-        done, why = os.rename(from, to)
+        os.remove(from)
     end
     return done, why
 end
