@@ -30,7 +30,7 @@ def scripts(tmp_path, monkeypatch) -> None:
     (root / "mpv").mkdir(parents=True)
     (root / "shaders").mkdir()
     (root / "mpv" / "vsmagic.lua").write_text("mp.msg.info('ours ' .. debug.getinfo(1, 'S').source)\n")
-    (root / "shaders" / "magic-x2-single.glsl").write_text(
+    (root / "shaders" / "magic-x2-fast-single.glsl").write_text(
         "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_texOff(0); }\n"
     )
     monkeypatch.setattr(folder, "shipped", lambda name: root / name)
@@ -71,7 +71,7 @@ def test_mpv_loads_the_script_from_the_cache_and_this_vapoursynth(mpv, scripts, 
     assert not (home / ".config" / "mpv" / "mpv.conf").exists()
 
 
-@pytest.mark.parametrize("shader", [None, "magic-x2-single"])
+@pytest.mark.parametrize("shader", [None, "magic-x2-fast-single"])
 def test_an_installed_one_is_not_a_second_one(shader, mpv, scripts, home):
     install.install(home / ".config" / "mpv", shader=shader).changes.make()
     with playing(launch.launch(mpv, "av://lavfi:testsrc2=s=64x64:r=24:d=60", [])) as player:
@@ -86,9 +86,10 @@ def test_an_mpv_without_the_filter_gets_the_shader_and_says_so(stock_mpv, script
     if not caplog.records:
         pytest.skip("this system's mpv has the filter")
     [said] = caplog.records
-    assert "has no vapoursynth filter; the shader magic-x2-single enlarges instead" in said.message
+    assert "has no vapoursynth filter; the shader magic-x2-fast-single enlarges instead" in said.message
     with playing(prepared) as player:
-        assert player.get("options/glsl-shaders") == [f"{os.environ['VSMAGIC_CACHE']}/mpv/shaders/magic-x2-single.glsl"]
+        [shader] = player.get("options/glsl-shaders")
+        assert shader == f"{os.environ['VSMAGIC_CACHE']}/mpv/shaders/magic-x2-fast-single.glsl"
         assert player.get("options/scripts") == []
 
 

@@ -18,7 +18,7 @@ from vsmagic.shipped import shipped
 
 SCRIPT = shipped("mpv") / "vsmagic.vpy"
 KEY = {"time": 0, "x": 0, "y": 0, "width": 9, "height": 9}
-OURS = ("magic-x2", "magic-x4", "magic-flow", "mvtools")
+OURS = ("magic-x2", "magic-x2-fast", "magic-x4", "magic-flow", "mvtools")
 
 
 def option(user_data: object = "", *more: str) -> str:
@@ -131,7 +131,9 @@ def test_without_user_data_the_picture_is_doubled(
 ) -> None:
     clip = data / "clips/lowres_160x120_30fps.mp4"
     played(mpv, mpv_env, clip, tmp_path / "out.nut", f"--vf=vapoursynth={SCRIPT}", "--frames=2")
-    assert pictures(tmp_path / "out.nut") == piped(clip, chain.Chain((chain.UpscaleStep(scale=2),)), tmp_path / "y", 2)
+    assert pictures(tmp_path / "out.nut") == piped(
+        clip, chain.Chain((chain.UpscaleStep(scale=2, model="magic-x2-fast"),)), tmp_path / "y", 2
+    )
 
 
 @pytest.mark.parametrize("motion", [[], [{"filter": "interpolate", "multiplier": 2, "model": "mvtools"}]])

@@ -22,9 +22,10 @@ NAMES = [(precision, value_range) for precision in PRECISIONS for value_range in
 
 
 @pytest.mark.parametrize(("precision", "value_range"), NAMES)
-def test_what_is_checked_in_is_what_is_exported(magic: Model, precision: Precision, value_range: Range) -> None:
-    checked_in = FOLDER / file_name("magic-x2", precision, value_range)
-    assert checked_in.read_bytes() == shader(magic, precision=precision, value_range=value_range).encode()
+def test_what_is_checked_in_is_what_is_exported(precision: Precision, value_range: Range) -> None:
+    for model, _ in embedded():
+        checked_in = FOLDER / file_name(model.name, precision, value_range)
+        assert checked_in.read_bytes() == shader(model, precision=precision, value_range=value_range).encode()
 
 
 def test_every_embedded_network_of_luma_is_checked_in() -> None:
@@ -114,6 +115,7 @@ def test_the_command_tells_what_there_is(run: Run) -> None:
     assert ran.code == 0
     assert "magic-x2  x2  8,256 multiply-adds" in ran.out
     assert "137 GFLOP" in ran.out
+    assert "magic-x2-fast  x2  1,212 multiply-adds" in ran.out
 
 
 @pytest.mark.parametrize("name", ["magic-flow", "magic-x4", "nobody"])

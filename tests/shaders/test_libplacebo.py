@@ -29,6 +29,13 @@ def test_real_pictures_are_those_of_the_network(data: Path, magic: Model, write:
         assert_near(got, expected(video, magic))
 
 
+def test_the_fast_one_too(data: Path, write: Write) -> None:
+    fast = registry.resolve("magic-x2-fast")
+    video = stored(picture(data / "images/anime/bbb_720p_t1.8.png", (96, 63), (600, 200)))
+    (got,) = rendered([video], write(fast, "half"))
+    assert_near(got, expected(video, fast))
+
+
 @pytest.mark.parametrize(
     ("size", "value_range", "bits"), [((37, 21), "full", 8), ((6, 5), "limited", 8), ((1, 2), "limited", 8),
                                       ((45, 34), "limited", 10)]

@@ -40,7 +40,7 @@ mpv.add_command(prepare)
 @_PROGRAM
 @_DRY
 @click.option("--shaders-only", is_flag=True, help="No script: a shader enlarges, in any mpv.")
-@click.option("--shader", metavar="NAME", help="With --shaders-only: which [magic-x2-single].")
+@click.option("--shader", metavar="NAME", help="With --shaders-only: which [magic-x2-fast-single].")
 def install(*, home: Path | None, program: str | None, dry_run: bool, shaders_only: bool, shader: str | None) -> None:
     """Install into mpv's configuration: one folder, and one line in mpv.conf.
 

@@ -26,6 +26,10 @@ def train() -> None:
 @train.command()
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--name", default=DEFAULTS.name, show_default=True, help="Name of the model and its files.")
+@click.option(
+    "--channels", type=click.IntRange(1), default=DEFAULTS.channels, show_default=True, help="Planes between layers."
+)
+@click.option("--depth", type=click.IntRange(1), default=DEFAULTS.depth, show_default=True, help="Layers of 3x3.")
 @click.option("--steps", type=click.IntRange(1), default=DEFAULTS.steps, show_default=True, help="Optimiser steps.")
 @click.option(
     "--pictures", type=click.IntRange(1), default=DEFAULTS.pictures, show_default=True, help="Pictures drawn."
@@ -37,11 +41,22 @@ def train() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Afterwards measure PSNR on this folder's NAME_HR.png and NAME_LRx2.png and print a table.",
 )
-def sr(*, output: Path, name: str, steps: int, pictures: int, seed: int, threads: int, evaluate: Path | None) -> None:
+def sr(
+    *,
+    output: Path,
+    name: str,
+    channels: int,
+    depth: int,
+    steps: int,
+    pictures: int,
+    seed: int,
+    threads: int,
+    evaluate: Path | None,
+) -> None:
     """Train the luma doubler and write NAME.onnx, NAME.json and NAME.training.json.
 
-    The defaults make the model that comes with vsmagic, in less than an hour on two cores. A run that was stopped is
-    taken up where it was when the same command is given again.
+    The defaults make magic-x2, in less than an hour on two cores; --name magic-x2-fast --channels 24 --depth 3
+    --threads 1 makes that one. A run that was stopped is taken up where it was when the same command is given again.
     """
     _require_training()
     # Threads that wait by spinning take the core from the ones they wait for: three times slower on a busy machine.
@@ -52,7 +67,16 @@ def sr(*, output: Path, name: str, steps: int, pictures: int, seed: int, threads
 
     if evaluate is not None:
         measure.pairs(evaluate)  # an empty folder is told now, not in an hour
-    options = TrainOptions(output=output, name=name, steps=steps, pictures=pictures, seed=seed, threads=threads)
+    options = TrainOptions(
+        output=output,
+        name=name,
+        channels=channels,
+        depth=depth,
+        steps=steps,
+        pictures=pictures,
+        seed=seed,
+        threads=threads,
+    )
     net, spec = train_sr(options)
     log.info("wrote %s", output / f"{spec.name}.onnx")
     if evaluate is not None:

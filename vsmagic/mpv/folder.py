@@ -15,7 +15,7 @@ from vsmagic.shipped import shipped
 
 RECORD = "installation.json"
 SCRIPT = "vsmagic.lua"
-SHADER = "magic-x2-single"
+SHADER = "magic-x2-fast-single"
 """The shader that --shaders-only turns on unless another is named."""
 
 

@@ -5,7 +5,7 @@
 ===================== ============================================================================================
 text                  meaning
 ===================== ============================================================================================
-(none)                the picture is doubled by the embedded model
+(none)                the picture is doubled by the fast embedded model, magic-x2-fast
 ``[…]``               a chain's steps as JSON
 ``{…}``               a JSON object: ``chain``: steps, a profile or a path; ``compare``: ``off``, or ``split`` (the left
                       half as it was, enlarged by bicubic resampling), and what Lua adds while a film plays: ``late``,
@@ -38,7 +38,7 @@ from vsmagic.models.motion import MVTOOLS
 from vsmagic.mpv.seeking import Clock, Place, passing
 from vsmagic.tempo import at_least_one
 
-DEFAULT = Chain((UpscaleStep(scale=2),))
+DEFAULT = Chain((UpscaleStep(scale=2, model="magic-x2-fast"),))
 """The chain where none is named."""
 
 _FASTEST, _USUAL = 1000, 25  # frames a second: more is no rate of a video; what is taken then

@@ -1,0 +1,121 @@
+"""Whatever is done in whatever order: mpv lives, shows the right picture, and holds no more memory than before.
+
+``VSMAGIC_TEST_COMMANDS`` names how many commands there are (1,000 for a release).
+"""
+
+import contextlib
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from playing import MpvError, Player
+from vsmagic.mpv import launch
+
+COUNT = int(os.environ.get("VSMAGIC_TEST_COMMANDS", "120"))
+OPTIONS = {"profile": "live-performance", "backoff": "no", "measure": "no", "remember": "no", "motion": "off"}
+PARTS = 10
+GROWTH = 64 * 2**20  # bytes: VapourSynth's caches and the allocator's reserves come and go by so much
+PLACES = (1.0, 4.5, 2.25)
+
+Do = Callable[[Player, random.Random], object]
+
+
+def message(*words: str) -> Do:
+    return lambda player, _: player.command("script-message-to", "vsmagic", *words)
+
+
+def seek(flags: str) -> Do:
+    return lambda player, chance: player.command("seek", chance.uniform(0, 95), f"absolute-percent+{flags}")
+
+
+DEEDS: dict[str, tuple[int, Do]] = {
+    "seek exactly": (5, seek("exact")),
+    "seek": (4, seek("keyframes")),
+    "seek on": (2, lambda player, chance: player.command("seek", chance.choice((-5, 5)), "relative")),
+    "toggle": (3, message("toggle")),
+    "next profile": (2, message("next")),
+    "previous profile": (2, message("previous")),
+    "compare": (1, message("compare")),
+    "split": (2, message("split")),
+    "motion": (2, message("motion-toggle")),
+    "statistics": (1, message("statistics")),
+    "pause": (3, lambda player, _: player.command("cycle", "pause")),
+    "step": (2, lambda player, _: player.command("frame-step")),
+    "step back": (1, lambda player, _: player.command("frame-back-step")),
+    "speed": (1, lambda player, chance: player.set("speed", chance.choice((0.5, 1, 1, 2)))),
+    "next file": (2, lambda player, _: player.command("playlist-next", "weak")),
+    "first file": (1, lambda player, _: player.set("playlist-pos", 0)),
+    "deinterlace": (1, lambda player, _: player.command("cycle", "deinterlace")),
+}  # fmt: skip
+
+
+def do(player: Player, chance: random.Random, count: int) -> list[str]:
+    """Do things at random, quicker than a person or as slowly as one; return their names."""
+    names = list(DEEDS)
+    done = chance.choices(names, [DEEDS[name][0] for name in names], k=count)
+    for name in done:
+        with contextlib.suppress(MpvError):  # mpv itself refuses some while a file is being opened
+            DEEDS[name][1](player, chance)
+        time.sleep(chance.choice((0, 0, 0.02, 0.1, 0.3)))
+        assert not player.ended, player.terminal
+    return done
+
+
+def picture(player: Player, file: int, place: float, path: Path) -> bytes:
+    """Return what is shown at a place of a file with the embedded profile, whatever went before."""
+    player.set("pause", value=True)
+    player.set("speed", 1)
+    player.set("deinterlace", value=False)
+    player.set("playlist-pos", file)
+    player.wait("playlist-playing-pos", file)
+    player.wait("duration", bool)
+    player.command("script-message-to", "vsmagic", "motion", "off")
+    player.command("script-message-to", "vsmagic", "profile", "live-performance")
+    player.wait("user-data/vsmagic/profile", "live-performance")
+    if player.get("user-data/vsmagic/split"):
+        player.command("script-message-to", "vsmagic", "split")
+    width = 2 * player.wait("video-params/w", bool)
+    player.command("seek", place, "absolute+exact")
+    player.wait("video-out-params/w", width)
+    player.wait_for(lambda: not player.get("seeking", True) and abs(player.get("time-pos", -1) - place) < 0.06)
+    player.command("screenshot-to-file", str(path), "video")
+    with av.open(str(path)) as shown:
+        return next(shown.decode(video=0)).to_ndarray(format="rgb24").tobytes()
+
+
+@pytest.fixture
+def start(mpv: Path, mpv_env: dict[str, str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VSMAGIC_CACHE", str(tmp_path / "cache"))
+    clips = [
+        data / "clips/anim_bbb_480x360_24fps_aac.mp4",
+        data / "clips/lowres_160x120_30fps.mp4",
+        data / "clips/live_realshort_320x240.mp4",
+        data / "clips/tenbit_h264_testsrc_200x200.mp4",
+    ]
+    script = ",".join(f"vsmagic-{name}={value}" for name, value in OPTIONS.items())
+    options = [*map(str, clips[1:]), "--no-config", "--keep-open=yes", "--loop-playlist=inf", f"--script-opts={script}"]
+    prepared = launch.launch(mpv, str(clips[0]), options)
+    env = dict(prepared.environ) | {name: mpv_env[name] for name in ("HOME", "PATH", "VSSCRIPT_PATH", "PYTHONPATH")}
+    return lambda: Player(*prepared.command, env=env)
+
+
+def test_anything_in_any_order(start: Callable[[], Player], tmp_path: Path) -> None:
+    chance = random.Random(7)
+    with start() as fresh:
+        expected = {place: picture(fresh, 0, place, tmp_path / "shown.png") for place in PLACES}
+    with start() as player:
+        done, held = [], []
+        for _ in range(PARTS):
+            done += do(player, chance, COUNT // PARTS)
+            for place in PLACES[: 1 if len(held) < PARTS - 1 else None]:
+                assert picture(player, 0, place, tmp_path / "shown.png") == expected[place], (place, done)
+            held.append(player.memory)
+        # The first parts meet every model and size for the first time.
+        assert max(held[-PARTS // 3 :]) < max(held[: -PARTS // 3]) + GROWTH, held
+        wrong = [text for text in player.said("error") + player.said("fatal") if "screenshot" not in text]
+        assert not wrong, (wrong, done)
