@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from vsmagic.errors import SourceError
 from vsmagic.filters import changes
 from vsmagic.mpv import profiles, speeds
 from vsmagic.mpv.speeds import Speed
+from vsmagic.shipped import shipped
 
 ORDER = Order(steps="[]", sizes=((64, 48), (128, 96)), footage="none", length=0.01, seconds=5.0)
 COMMAND = [sys.executable, "-c", "from vsmagic.cli.main import main; main()", "bench", "--realtime"]
@@ -118,8 +120,8 @@ class Clock:
     def process_time(self):
         return 1.5 * self.now
 
-    def frames(self, *, close):
-        assert close
+    def frames(self, *, prefetch, close):
+        assert (prefetch, close) == (timed.ASKED, True)
         self.now += self._first
         while True:
             self.now += self._seconds
@@ -132,6 +134,11 @@ def test_a_speed_is_frames_over_time_without_the_start(monkeypatch, seconds, cyc
     monkeypatch.setattr(timed, "time", clock)
     pace = timed.speed(clock, cycle=cycle, seconds=2.0)
     assert pace == pytest.approx((1 / seconds, 1.5 * seconds))
+
+
+def test_as_many_frames_are_asked_for_as_by_the_player():
+    script = (shipped("mpv") / "modules" / "decision.lua").read_text()
+    assert re.search(r"^local TRIED, MEASURED = \d+, (\d+)\b", script, re.MULTILINE)[1] == str(timed.ASKED)
 
 
 def test_one_frame_of_a_very_slow_chain_is_enough(monkeypatch):

@@ -21,6 +21,9 @@ from vsmagic.errors import VsmagicError, reason
 SLOW = 2.0
 """Frames a second below which larger sizes are not measured."""
 
+ASKED = 4
+"""Frames asked for at once, as the player does with a profile that was measured (``decision.lua`` of its script)."""
+
 
 def inside() -> None:
     """Do what the command line's one argument orders, and print the answers as they come."""
@@ -67,9 +70,9 @@ def speed(clip: vs.VideoNode, *, cycle: int, seconds: float) -> Pace:
         cycle: counts whole multiples of so many frames.
         seconds: how long, from the first counted frame on.
     """
-    with closing(clip.frames(close=True)) as frames:
+    with closing(clip.frames(prefetch=ASKED, close=True)) as frames:
         began, spent = time.perf_counter(), time.process_time()
-        count = _take(frames, most=2 * vs.core.num_threads, cycle=cycle, seconds=seconds)
+        count = _take(frames, most=2 * max(ASKED, vs.core.num_threads), cycle=cycle, seconds=seconds)
         if time.perf_counter() - began <= 4 * seconds:  # beyond that, what starting takes is nothing next to it
             began, spent = time.perf_counter(), time.process_time()
             count = _take(frames, most=sys.maxsize, cycle=cycle, seconds=seconds)
