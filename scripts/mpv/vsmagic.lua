@@ -45,6 +45,7 @@ local playing = require "playing"
 local preparing = require "preparing"
 local recall = require "recall"
 local refusal = require "refusal"
+local seeks = require "seeks"
 local session = require "session"
 local settings = require "settings"
 
@@ -70,6 +71,17 @@ recall.begin(options)
 preparing.begin(paths, {fetch = options.fetch, stays = options.quit_build == "finish"}, session.prepared)
 filter.watch(session.failed)
 
+local seeks_file = files.passing("seeks.json")
+
+-- Tell the script where seeks end, from the first video on.
+local function tell_seeks()
+    local teller = seeks.start(seeks_file, session.renew)
+    session.told = function()
+        local path, since = seeks.known(teller)
+        return {path = path, since = since}
+    end
+end
+
 local measured = false
 
 local function measurement(news)
@@ -91,6 +103,7 @@ local function first_video()
         osd.problem(session.unfit)
         return
     end
+    tell_seeks()
     measuring.begin(paths, {measure = options.measure, stays = options.quit_build == "finish"}, measurement)
 end
 
@@ -186,6 +199,7 @@ mp.add_periodic_timer(LOOK, look)
 mp.register_event("shutdown", function()
     preparing.finish()
     measuring.finish()
+    os.remove(seeks_file)
 end)
 
 keys.bind(options, profiles)

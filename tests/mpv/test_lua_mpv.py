@@ -19,6 +19,7 @@ from playing import Player
 CHECKOUT = Path(__file__).parents[2]
 SCRIPT = CHECKOUT / "scripts" / "mpv" / "vsmagic.lua"
 PRETEND = Path(__file__).parent / "pretend.vpy"
+PROFILES = Path(__file__).parent / "pretend.json"
 
 Start = Callable[..., Player]
 
@@ -70,8 +71,8 @@ def play(mpv: Path, place: Place) -> Iterator[Start]:
 
     @contextmanager
     def start(*arguments: object, program: Path = mpv, **options: str) -> Iterator[Player]:
-        given = {"vpy": str(PRETEND), "command": str(place.folder / "vsmagic"), "speeds": str(place.speeds),
-                 "measure": "no"} | options  # fmt: skip
+        pretended = {"vpy": PRETEND, "profiles": PROFILES, "command": place.folder / "vsmagic", "speeds": place.speeds}
+        given = {**pretended, "measure": "no"} | options
         text = ",".join(f"vsmagic-{name}={value}" for name, value in given.items())
         words = [f"--config-dir={place.config}", "--quiet", f"--script={SCRIPT}", f"--script-opts={text}", *arguments]
         with Player(program, *words, env=place.env) as player:
@@ -166,6 +167,14 @@ def test_frames_in_between_where_there_is_room(play: Start, place: Place, film: 
         assert [step["filter"] for step in steps] == ["interpolate", "upscale"]
         assert steps[0]["multiplier"] == "2"
         player.wait("estimated-vf-fps", lambda fps: fps is not None and 47 < fps < 49)
+
+
+def test_the_profiles_that_come_with_it_are_read(play: Start, film: Path) -> None:
+    known = json.loads((SCRIPT.parent / "profiles.json").read_text())
+    with play("--loop", film, profiles="") as player:
+        running(player)
+        steps = next(picture["steps"] for picture in known["pictures"] if picture["name"] == "live-performance")
+        assert chain(player)["chain"] == steps
 
 
 # Keys

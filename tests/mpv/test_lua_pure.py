@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from luatest import LUAS, Lua
 
-PROFILES = Path(__file__).parents[2] / "scripts" / "mpv" / "profiles.json"
+PROFILES = Path(__file__).parent / "pretend.json"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "mpv" / "vsmagic.lua"
 
 
 @pytest.fixture(params=LUAS)
@@ -308,8 +309,8 @@ def test_frames_are_added_before_the_picture_is_enlarged(lua: Lua) -> None:
     wish = lua.table({"picture": "live-performance", "content": "live", "motion": "blocks"})
     wish.factors = lua.module("rates").factors(24, 60)
     option = choose.ladder(profiles(lua), wish)[1]
-    told = json.loads(chain.user_data(option, True))
-    assert told["compare"] == "split"
+    told = json.loads(chain.user_data(option, True, lua.table({"path": "seeks.json", "since": 3})))
+    assert (told["compare"], told["late"], told["seeks"], told["since"]) == ("split", True, "seeks.json", 3)
     assert [step["filter"] for step in told["chain"]] == ["interpolate", "upscale"]
     assert told["chain"][0] == {"filter": "interpolate", "model": "mvtools", "multiplier": "5/2"}
     assert chain.words(option) == "5/2 times the frames by mvtools, then 2x magic-x2"
@@ -376,8 +377,8 @@ def test_a_damaged_memory_counts_as_none(lua: Lua, damaged: Any) -> None:
 
 
 def modules() -> Iterator[Path]:
-    yield from (PROFILES.parent / "modules").glob("*.lua")
-    yield PROFILES.parent / "vsmagic.lua"
+    yield from (SCRIPT.parent / "modules").glob("*.lua")
+    yield SCRIPT
 
 
 @pytest.mark.parametrize("file", list(modules()), ids=lambda file: file.stem)

@@ -25,9 +25,13 @@ function chain.steps(option)
     return steps
 end
 
--- Return what the script is given: JSON of the chain, and whether half of the picture stays as it was.
-function chain.user_data(option, split)
-    return json.text({chain = chain.steps(option), compare = split and "split" or "off"})
+-- Return what the script is given, as JSON: the chain, whether half of the picture stays as it was, whether frames in
+-- between may come a moment late after a seek, and where seeks are told. `seeks`: {path, since} of seeks.known, or nil.
+function chain.user_data(option, split, seeks)
+    return json.text({
+        chain = chain.steps(option), compare = split and "split" or "off", late = option.motion ~= nil,
+        seeks = seeks and seeks.path, since = seeks and seeks.since,
+    })
 end
 
 local function quoted(text)

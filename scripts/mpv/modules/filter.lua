@@ -94,7 +94,9 @@ end
 
 local function on_log(event)
     local text = event.text:gsub("\n$", "")
-    if event.prefix == "vapoursynth" or event.prefix == "autoconvert" or event.prefix == "user_filter_wrapper" then
+    if event.level ~= "error" and event.level ~= "fatal" then
+        return
+    elseif event.prefix == "vapoursynth" or event.prefix == "autoconvert" or event.prefix == "user_filter_wrapper" then
         lines[#lines + 1] = text
         if #lines > KEPT_LINES then
             table.remove(lines, 1)

@@ -1,6 +1,7 @@
 -- What a viewer can press. Every binding has a name, so that input.conf can put it on another key.
 
 local choose = require "choose"
+local decision = require "decision"
 local measuring = require "measuring"
 local osd = require "osd"
 local pace = require "pace"
@@ -86,7 +87,7 @@ local function motion(name)
     elseif session.option and session.option.motion then
         osd.say(session.option.title)
     else
-        osd.say("no frames in between: " .. (session.option and session.no_motion() or session.why))
+        osd.say("no frames in between: " .. (session.option and decision.no_motion(session) or session.why))
     end
 end
 
@@ -130,7 +131,7 @@ end
 local function state()
     local option = session.option
     local playing_video = session.file and session.file.kind == "video"
-    local at = playing_video and session.place()
+    local at = playing_video and decision.place(session)
     local out = mp.get_property_native("video-out-params")
     local job = preparing.working()
     return {

@@ -13,7 +13,7 @@ local function size(place)
 end
 
 local function pictures(state)
-    local out = state.out and " → " .. size(state.out) or ""
+    local out = state.out and state.option and " → " .. size(state.out) or ""
     return size(state.file) .. out
 end
 

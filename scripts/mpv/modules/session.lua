@@ -7,6 +7,7 @@ local backoff = require "backoff"
 local chain = require "chain"
 local choose = require "choose"
 local content = require "content"
+local decision = require "decision"
 local filter = require "filter"
 local measuring = require "measuring"
 local msg = require "mp.msg"
@@ -14,7 +15,6 @@ local osd = require "osd"
 local pace = require "pace"
 local playing = require "playing"
 local preparing = require "preparing"
-local rates = require "rates"
 local speeds = require "speeds"
 
 local session = {
@@ -28,20 +28,23 @@ local session = {
     memory = backoff.new(),
     unfit = nil,          -- why nothing can run in this mpv
     spoilt = nil,         -- why nothing can run on this file
+    doubted = false,      -- frames of this file may be interlaced, and none was seen yet
+    asked_motion = false, -- frames in between were asked for, by name or by key
+    lowered = nil,        -- title of what was too slow on this file
+    told = nil,           -- function that returns {path, since}: where the script hears of seeks
 }
 
-local profiles, options, paths
-local applied             -- the filter's text as it is in the list
+local options, paths
+local applied             -- what is in the list, as a text to compare
 local announced           -- what the viewer was told last
-local doubted             -- frames of this file may be interlaced, and none was seen yet
-local asked_motion        -- motion was asked for by key
 local listeners = {}
 
 -- Set what does not change: profiles.json, the options, where things are.
 function session.begin(known, values, found)
-    profiles, options, paths = known, values, found
+    options, paths = values, found
+    decision.begin(known, values)
     session.wish = {profile = values.profile, motion = values.motion}
-    asked_motion = values.motion ~= "off" and values.motion ~= "auto"
+    session.asked_motion = values.motion ~= "off" and values.motion ~= "auto"
 end
 
 -- Call a function after every decision.
@@ -57,115 +60,14 @@ local function factor()
     return session.option and session.option.factor and session.option.factor.value or 1
 end
 
-local function allowed(option, need, fps)
-    local state = preparing.state(option, session.file)
-    return backoff.allowed(session.memory, now(), option.id, need, fps) and state ~= "working" and state ~= "failed"
-end
-
-local function place()
-    local file = session.file
-    return {
-        width = file.width, height = file.height, rate = file.rate, speed = mp.get_property_number("speed") or 1,
-        margin = options.margin, share = backoff.share(session.memory, now()), speeds = measuring.table(),
-        allowed = allowed,
-    }
-end
-
-session.place = place
-
-local function wanted_picture()
-    local profile = session.wish.profile
-    if profile == "auto" and options.skip_unseen and not playing.can_be_enlarged(session.file) then
-        return "none"
-    end
-    return profile
-end
-
--- Say whether a person asked for an option by name: then it is taken however fast it is, and watched. Frames in between
--- that were asked for by key, on a machine that was not measured, are made by what is cheapest.
-local function asked(option)
-    local wish = session.wish
-    local named = option.picture and option.picture.name == wish.profile
-    local cheapest = option.motion == profiles.motions[#profiles.motions]
-    local moves = option.motion and (option.motion.name == wish.motion or asked_motion and cheapest and not measuring.table())
-    if wish.motion == "off" or not asked_motion then
-        return named and not option.motion
-    elseif wish.profile == "auto" then
-        return moves and option.tier <= 1
-    end
-    return named and moves
-end
-
-local function ladder()
-    local file = session.file
-    return choose.ladder(profiles, {
-        picture = wanted_picture(), content = session.content, motion = session.wish.motion,
-        factors = rates.factors(file.rate, playing.display_rate()),
-    })
-end
-
--- Return why nothing is to be done on this file, nil if something is.
-local function hindrance()
-    local file = session.file
-    if not file then
-        return "nothing plays"
-    elseif session.unfit then
-        return session.unfit
-    elseif session.wish.profile == "off" then
-        return "switched off"
-    elseif file.kind ~= "video" then
-        return file.kind == "image" and "a still picture" or "no video"
-    elseif session.spoilt then
-        return session.spoilt
-    elseif file.interlaced and not playing.deinterlacing() then
-        return "interlaced; the key d deinterlaces it"
-    elseif doubted then
-        return "waiting for the first frame"
-    elseif session.original then
-        return "the original, to compare"
-    end
-end
-
--- Return a better reason for nothing than that nothing fits.
-local function reason()
-    local job = preparing.working()
-    if job then
-        return job.option.title .. " is being prepared"
-    elseif wanted_picture() == "none" and session.wish.profile == "auto" then
-        return "the picture has as many pixels as the display"
-    end
-end
-
-local function picked()
-    local why = hindrance()
-    if why then
-        return {why = why}
-    end
-    local found = choose.pick(ladder(), place(), asked)
-    if not found.option then
-        found.why = reason() or found.why
-    end
-    return found
-end
-
-local function set_or(value, otherwise)
-    return value > 0 and value or otherwise
-end
-
--- Frames that mpv keeps for the filter and asks for at once. A frame it does not keep any more ends the filter; those it
--- keeps ahead are skipped when the filter goes. Frames in between look at several others, pictures at their own alone.
--- mpv stands still until all it asked for are done when the filter goes: what is only tried gets few.
-local function window(option)
-    local concurrent = set_or(options.concurrent_frames, session.fps and 4 or 2)
-    return {concurrent = concurrent, buffered = set_or(options.buffered_frames, option.motion and math.ceil(16 / concurrent) or 2)}
-end
-
+-- Put an option in, unless just that is in.
 local function put(option)
-    local text = chain.filter("vsmagic", paths.vpy, window(option), chain.user_data(option, session.split))
-    if text ~= applied then
-        applied = text
+    local window = decision.window(option, session.fps)
+    local key = table.concat({option.id, tostring(session.split), window.buffered, window.concurrent}, " ")
+    if key ~= applied then
+        applied = key
         pace.restart(session.judge, true)
-        filter.put(text)
+        filter.put(chain.filter("vsmagic", paths.vpy, window, chain.user_data(option, session.split, session.told and session.told())))
     end
 end
 
@@ -203,7 +105,7 @@ end
 
 -- Choose anew, and bring the filter list to what is chosen. `said` as above.
 function session.decide(said)
-    carry_out(picked(), said)
+    carry_out(decision.best(session), said)
 end
 
 -- Return the name of what is shown, for people.
@@ -219,7 +121,7 @@ function session.tell(said)
     local title = session.title()
     if said then
         osd.say(said)
-    elseif said == nil and title ~= announced and (session.option or announced) and not doubted then
+    elseif said == nil and title ~= announced and (session.option or announced) and not session.doubted then
         osd.say(session.option and title or "off: " .. session.why)
     end
     announced = title
@@ -237,7 +139,7 @@ function session.look(fresh)
     session.content, session.content_why = content.of(file, options.content)
     if fresh or not same_file(before, file) then
         session.memory, session.spoilt = backoff.new(), nil
-        doubted = file.kind == "video" and file.doubtful and not playing.deinterlacing()
+        session.doubted = file.kind == "video" and file.doubtful and not playing.deinterlacing()
     else
         file.interlaced = before.interlaced
     end
@@ -245,15 +147,15 @@ end
 
 -- Nothing plays any more. The filter stays in the list: the next file often wants the same.
 function session.close()
-    session.file, doubted, session.original = nil, false, false
+    session.file, session.doubted, session.original = nil, false, false
     pace.restart(session.judge, true)
 end
 
 -- A frame is on the screen: what it says of itself is known now. Returns whether that changes anything.
 function session.seen(interlaced)
     local file = session.file
-    local news = doubted or interlaced and not file.interlaced
-    doubted = false
+    local news = session.doubted or interlaced and not file.interlaced
+    session.doubted = false
     if interlaced and not file.interlaced then
         file.interlaced = true
         osd.problem("This video is interlaced. Press d to deinterlace it, then the picture is enhanced")
@@ -268,7 +170,7 @@ end
 -- The chosen profile was too slow: share of real time that was reached, and what told so.
 function session.slow(found)
     local option = session.option
-    local at = place()
+    local at = decision.place(session)
     if not option then
         backoff.alone(session.memory, now())
         return
@@ -287,10 +189,7 @@ end
 
 -- Playback has kept up: try something better where there is room for it.
 function session.room()
-    if not session.lowered or hindrance() then
-        return
-    end
-    local found = choose.better(ladder(), place(), asked, session.option and session.option.id)
+    local found = session.lowered and decision.better(session)
     if found then
         carry_out(found, false)
         osd.say("there is room again, now " .. session.title())
@@ -342,6 +241,14 @@ function session.prepared(job)
     end
 end
 
+-- Put in anew what is in.
+function session.renew()
+    if applied then
+        applied = nil
+        session.decide(false)
+    end
+end
+
 -- Somebody took the filter out of the list, or put it there, without asking here.
 function session.tampered()
     if applied and not filter.present() then
@@ -359,7 +266,7 @@ function session.want(changes, said)
         session.wish[name] = value
     end
     if changes.motion then
-        asked_motion = changes.motion ~= "off"
+        session.asked_motion = changes.motion ~= "off"
     end
     session.memory, session.lowered, session.original, session.spoilt = backoff.new(), nil, false, nil
     if session.unfit and changes.profile and changes.profile ~= "off" then
@@ -367,14 +274,6 @@ function session.want(changes, said)
         return
     end
     session.decide(said)
-end
-
--- Return why there are no frames in between though they are wanted.
-function session.no_motion()
-    if #rates.factors(session.file.rate, playing.display_rate()) == 0 then
-        return "the video has as many as the display shows"
-    end
-    return "too slow on this machine for this video"
 end
 
 -- Return why a profile is not there, nil if it is.
