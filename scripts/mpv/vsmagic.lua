@@ -68,6 +68,7 @@ osd.quiet = options.messages == "problems"
 
 session.begin(profiles, options, paths)
 recall.begin(options)
+files.sweep()
 preparing.begin(paths, {fetch = options.fetch, stays = options.quit_build == "finish"}, session.prepared)
 filter.watch(session.failed)
 
@@ -82,8 +83,6 @@ local function tell_seeks()
     end
 end
 
-local measured = false
-
 local function measurement(news)
     if news == "under way" then
         osd.say("measuring how fast this machine is")
@@ -93,11 +92,7 @@ local function measurement(news)
 end
 
 -- The first video: see whether this mpv can do it at all, and begin to measure.
-local function first_video()
-    if measured then
-        return
-    end
-    measured = true
+function session.first()
     if not filter.known() then
         session.unfit = refusal.no_filter().sentence
         osd.problem(session.unfit)
@@ -109,9 +104,6 @@ end
 
 local function opened(fresh, said)
     session.look(fresh)
-    if session.file.kind == "video" and session.wish.profile ~= "off" then
-        first_video()
-    end
     session.decide(said)
 end
 

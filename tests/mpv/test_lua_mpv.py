@@ -67,7 +67,7 @@ def place(tmp_path: Path, mpv_env: dict[str, str]) -> Place:
 
 @pytest.fixture
 def play(mpv: Path, place: Place) -> Iterator[Start]:
-    """Start mpv with the script; options of the script by their names."""
+    """Start mpv with the script; options of the script by their names, and --vo for a window."""
 
     @contextmanager
     def start(*arguments: object, program: Path = mpv, **options: str) -> Iterator[Player]:
@@ -75,7 +75,8 @@ def play(mpv: Path, place: Place) -> Iterator[Start]:
         given = {**pretended, "measure": "no"} | options
         text = ",".join(f"vsmagic-{name}={value}" for name, value in given.items())
         words = [f"--config-dir={place.config}", "--quiet", f"--script={SCRIPT}", f"--script-opts={text}", *arguments]
-        with Player(program, *words, env=place.env) as player:
+        window = any(str(word).startswith("--vo=") for word in arguments)
+        with Player(program, *words, env=place.env, display=window) as player:
             yield player
 
     return start
@@ -175,6 +176,19 @@ def test_the_profiles_that_come_with_it_are_read(play: Start, film: Path) -> Non
         running(player)
         steps = next(picture["steps"] for picture in known["pictures"] if picture["name"] == "live-performance")
         assert chain(player)["chain"] == steps
+
+
+def test_what_nobody_can_see_is_not_enlarged(play: Start, place: Place, screen: str, data: Path, film: Path) -> None:
+    place.env["DISPLAY"] = screen  # 1920x1080
+    large = data / "clips" / "counter_1080p10.mp4"
+    with play("--loop", "--ao=null", "--vo=x11", large, film) as player:
+        player.wait("user-data/vsmagic/why", "the picture has as many pixels as the display")
+        plays_on(player)
+        assert player.get("vf") == []
+        player.command("playlist-next")
+        running(player)
+    with play("--loop", "--ao=null", "--vo=x11", large, skip_unseen="no") as player:
+        player.wait("user-data/vsmagic/profile", "live-performance")
 
 
 # Keys
@@ -321,6 +335,17 @@ def test_a_player_without_the_filter_is_told_the_remedy(play: Start, stock_mpv: 
             player.key(key)
         plays_on(player)
         assert player.get("vf") == []
+
+
+def test_a_player_without_the_filter_is_told_when_it_is_switched_on(play: Start, stock_mpv: Path, film: Path) -> None:
+    with play("--loop", film, program=stock_mpv, profile="off") as player:
+        if "vapoursynth" in player.get("option-info/vf/choices"):
+            pytest.skip("the system's mpv has the filter")
+        plays_on(player)
+        assert times_told(player, "vsmagic") == 0
+        player.key("Alt+m")
+        told(player, "vsmagic mpv install --shaders-only")
+        plays_on(player)
 
 
 def test_no_vapoursynth_is_told_the_remedy(play: Start, place: Place, film: Path) -> None:

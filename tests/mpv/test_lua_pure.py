@@ -341,6 +341,42 @@ def _near(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+# page
+
+
+def test_the_page_tells_what_is_done_and_why(lua: Lua) -> None:
+    choose, page = lua.module("choose"), lua.module("page")
+    wish = lua.table({"picture": "live-performance", "content": "live", "motion": "blocks"})
+    wish.factors = lua.module("rates").factors(24, 60)
+    state = lua.table({
+        "title": "Live, performance + Blocks (mvtools)", "why": "asked for", "content": "live",
+        "content_why": "nothing says animation", "display_rate": 59.95, "fps": 100.0, "need": 60, "pace": 0.998,
+        "steady": 12.2,
+        "file": {"kind": "video", "width": 480, "height": 360, "rate": 24000 / 1001, "rate_known": True},
+        "out": {"width": 960, "height": 720}, "sample": {"sync": -0.0042, "drops": 3},
+        "measurement": "done",
+    })  # fmt: skip
+    state.option = choose.ladder(profiles(lua), wish)[1]
+    rows = dict(lua.plain(page.rows(state)))
+    assert rows == {
+        "Profile": "Live, performance + Blocks (mvtools)",
+        "Why": "asked for",
+        "Content": "live (nothing says animation)",
+        "Chain": "5/2 times the frames by mvtools, then 2x magic-x2",
+        "Picture": "480x360 → 960x720",
+        "Frames": "23.976 fps → 59.94 fps (display 59.95 fps)",
+        "Speed": "100 fps measured, 60 fps needed",
+        "Reached": "1.00 of real time, kept up for 12 s",
+        "A/V": "-4 ms, 3 frames dropped or delayed",
+        "Measurement": "done",
+    }
+
+
+def test_the_page_of_a_still_picture_says_why_nothing_is_done(lua: Lua) -> None:
+    state = lua.table({"title": "off", "why": "a still picture", "file": {"kind": "image"}})
+    assert dict(lua.plain(lua.module("page").rows(state))) == {"Profile": "off", "Why": "a still picture"}
+
+
 # memory
 
 

@@ -5,6 +5,8 @@ local json = require "json"
 
 local files = {}
 
+local OLD = 2 * 24 * 3600  -- seconds: no film and no preparation lasts that long
+
 -- Return what a JSON file holds; nil and why where it cannot be read.
 function files.read(path)
     local file, why = io.open(path, "rb")
@@ -59,10 +61,24 @@ function files.lasting(name)
     end
 end
 
+local function passing_folder()
+    return os.getenv("TMPDIR") or os.getenv("TEMP") or "/tmp"
+end
+
 -- Return a path for a file that is needed while this mpv runs.
 function files.passing(name)
-    local folder = os.getenv("TMPDIR") or os.getenv("TEMP") or "/tmp"
-    return utils.join_path(folder, string.format("vsmagic-%d-%s", utils.getpid(), name))
+    return utils.join_path(passing_folder(), string.format("vsmagic-%d-%s", utils.getpid(), name))
+end
+
+-- Remove what an mpv that ended long ago left: one that crashed, or a preparation that outlived it.
+function files.sweep()
+    for _, name in ipairs(utils.readdir(passing_folder(), "files") or {}) do
+        local path = utils.join_path(passing_folder(), name)
+        local info = name:match("^vsmagic%-%d+%-") and utils.file_info(path)
+        if info and os.time() - info.mtime > OLD then
+            os.remove(path)
+        end
+    end
 end
 
 return files

@@ -9,6 +9,7 @@ local memory = require "memory"
 local preparing = {}
 
 local LOOK = 1        -- seconds between two looks at the progress
+local LOOKS_TO_LIFE = 5  -- looks between two at whether the process is still there
 local jobs = {}       -- by key; an entry: {option, state, share, what, why, file, job}
 local timer, place, settings, changed
 
@@ -23,15 +24,18 @@ local function finish(entry, state, why)
     changed(entry)
 end
 
+local looks = 0
+
 local function look()
     local working = false
+    looks = looks + 1
     for _, entry in pairs(jobs) do
         if entry.state == "working" then
             local said = files.read(entry.file) or {}
             entry.share, entry.what = said.share or entry.share, said.what or entry.what
             if said.state == "ready" or said.state == "failed" then
                 finish(entry, said.state, said.error)
-            elseif background.gone(entry.job) then
+            elseif looks % LOOKS_TO_LIFE == 0 and background.gone(entry.job) then
                 finish(entry, "failed", "it ended early; try: vsmagic mpv prepare")
             else
                 working = true

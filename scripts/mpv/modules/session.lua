@@ -31,6 +31,7 @@ local session = {
     doubted = false,      -- frames of this file may be interlaced, and none was seen yet
     asked_motion = false, -- frames in between were asked for, by name or by key
     lowered = nil,        -- title of what was too slow on this file
+    first = nil,          -- function to be called before the first video is looked at
     told = nil,           -- function that returns {path, since}: where the script hears of seeks
 }
 
@@ -105,6 +106,11 @@ end
 
 -- Choose anew, and bring the filter list to what is chosen. `said` as above.
 function session.decide(said)
+    local first = session.first
+    if first and session.file and session.file.kind == "video" and session.wish.profile ~= "off" then
+        session.first = nil
+        first()
+    end
     carry_out(decision.best(session), said)
 end
 
