@@ -109,7 +109,7 @@ def test_it_measures_unless_that_is_switched_off(cache, monkeypatch):
     report = Told()
     prepare.prepare(prepare.read("live-performance"), (192, 128), fetch=False, report=report)
     assert list(tuned.folder().glob("*.json"))
-    assert any("measuring how magic-x2 runs best here" in progress.what for progress in report.said)
+    assert any("measuring how magic-x2-fast runs best here" in progress.what for progress in report.said)
     again = Told()
     prepare.prepare(prepare.read("live-performance"), (192, 128), fetch=False, report=again)
     assert not any("measuring" in progress.what for progress in again.said)
@@ -142,7 +142,7 @@ def test_what_is_missing_is_fetched_and_converted(cache, fetching, monkeypatch):
         ('[{"filter": "upscale", "model": "realesr-general-x4v3"}]', ["realesr-general-x4v3"]),
         ('[{"filter": "upscale", "model": "realesr-general-x4v3", "denoise": 1}]', ["realesr-general-x4v3"]),
         ('[{"filter": "upscale", "model": "realesr-general-x4v3@0"}]', ["realesr-general-wdn-x4v3"]),
-        ("live-balanced", ["realesr-general-x4v3", "realesr-general-wdn-x4v3"]),
+        ("live-quality", ["realesr-general-x4v3", "realesr-general-wdn-x4v3"]),
         ('[{"filter": "interpolate", "multiplier": 2, "model": "rife-4.6"}]', ["rife-4.6"]),
         ('[{"filter": "interpolate", "multiplier": 2}, {"filter": "upscale"}, {"filter": "trim"}]', []),
         ('[{"filter": "upscale", "model": "mine.onnx"}, {"filter": "upscale", "model": "nobody"}]', []),
@@ -157,10 +157,10 @@ def test_what_has_to_be_fetched_is_known_ahead(cache, text, names):
 def test_a_model_of_ones_own_stands_before_the_catalogue(cache):
     from vsmagic.models import store
 
-    folder = store.added("realesrgan-x2plus")
+    folder = store.added("animejanai-v3-compact")
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text("{}")
-    assert needs.missing(prepare.read("live-quality")) == []
+    assert needs.missing(prepare.read("animation-quality")) == []
 
 
 def test_engines_are_built_with_progress_and_found_by_the_script(cache, rtx, monkeypatch):
