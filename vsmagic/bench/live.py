@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vsmagic.bench.player import Player
+from vsmagic.errors import OptionError
 from vsmagic.mpv import launch, player
 
 _STEP = 0.37  # of the file, from one seek to the next, round and round: no two neighbours share a keyframe
@@ -54,16 +55,14 @@ def _real_time(mpv: Player, seconds: float) -> dict[str, Any]:
     """Play, and compare what passes in the film with what passes on the clock."""
     mpv.wait("user-data/vsmagic/profile", bool)
     time.sleep(3)  # the start is no part of it
+    if mpv.get("duration") - mpv.get("time-pos") < seconds + 1:
+        raise OptionError(f"live: the video ends within {seconds:g} s; take a longer one, or a smaller --seconds.")
     drops = _drops(mpv)
-    at, began = mpv.get("time-pos"), time.monotonic()
-    farthest, passed, last = 0.0, 0.0, at
+    at, began, farthest = mpv.get("time-pos"), time.monotonic(), 0.0
     while time.monotonic() - began < seconds:
         time.sleep(0.25)
-        now = mpv.get("time-pos")
-        passed += now - last if now >= last else now - last + mpv.get("duration")
-        last = now
         farthest = max(farthest, abs(mpv.get("avsync", 0.0)))
-    wall = time.monotonic() - began
+    passed, wall = mpv.get("time-pos") - at, time.monotonic() - began
     return {
         "profile": mpv.get("user-data/vsmagic/title"),
         "size": [mpv.get("video-out-params/w"), mpv.get("video-out-params/h")],
