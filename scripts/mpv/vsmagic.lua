@@ -63,7 +63,7 @@ if not profiles then
     mp.osd_message("vsmagic: its profiles are missing. Install again: vsmagic mpv install", 8)
     return
 end
-options = settings.read(profiles)
+settings.check(options, profiles)
 osd.quiet = options.messages == "problems"
 
 session.begin(profiles, options, paths)
@@ -83,8 +83,11 @@ local function tell_seeks()
     end
 end
 
+local measuring_told = false
+
 local function measurement(news)
-    if news == "under way" then
+    if news == "under way" and not measuring_told then
+        measuring_told = true
         osd.say("measuring how fast this machine is")
     elseif news == "done" then
         session.decide()
@@ -164,7 +167,9 @@ local looks = 0
 
 local function judge(sample)
     local found = pace.feed(session.judge, sample)
-    if found then
+    if not options.backoff then
+        return
+    elseif found then
         session.slow(found)
     elseif looks % LOOKS_TO_ROOM == 0 and backoff.settled(pace.steady(session.judge, sample.now)) then
         session.room()
@@ -181,7 +186,7 @@ local function look()
     session.sample = sample
     if looks % LOOKS_TO_FIELDS == 0 and not sample.busy and not file.interlaced and playing.interlaced() then
         session.seen(true)
-    elseif options.backoff and not session.original and (session.option or session.lowered) then
+    elseif not session.original and (session.option or session.lowered) then
         judge(sample)
     end
 end

@@ -70,8 +70,10 @@ local function display()
     end
 end
 
+-- Return the display's frames a second, nil where they are not known (mpv says 0 or no number then).
 function playing.display_rate()
-    return number("display-fps-override") or number("display-fps")
+    local rate = number("display-fps-override") or number("display-fps")
+    return rates.sane(rate) and rate or nil
 end
 
 -- Say whether frames of this kind are interlaced often enough to look at one before they are filtered.

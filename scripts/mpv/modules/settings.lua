@@ -40,7 +40,7 @@ local choices = {
     messages = {"all", "problems"},
 }
 
-local function check(values, name, allowed)
+local function must_be(values, name, allowed)
     for _, choice in ipairs(allowed) do
         if values[name] == choice then
             return
@@ -59,25 +59,27 @@ local function names_of(list, more)
     return names
 end
 
--- Read the options. `profiles` is what profile and motion may name.
-function settings.read(profiles)
+-- Read the options.
+function settings.read()
     local values = {}
     for name, value in pairs(defaults) do
         values[name] = value
     end
     options.read_options(values, "vsmagic")
+    return values
+end
+
+-- Replace values that mean nothing by their defaults, and say so. `profiles` is what profile and motion may name.
+function settings.check(values, profiles)
     for name, allowed in pairs(choices) do
-        check(values, name, allowed)
+        must_be(values, name, allowed)
     end
-    if profiles then
-        check(values, "profile", names_of(profiles.pictures, {"auto", "off"}))
-        check(values, "motion", names_of(profiles.motions, {"off", "auto"}))
-    end
+    must_be(values, "profile", names_of(profiles.pictures, {"auto", "off"}))
+    must_be(values, "motion", names_of(profiles.motions, {"off", "auto"}))
     if values.margin < 1 then
         msg.error(string.format("margin=%s is below 1, the speed that is just enough; 1 is taken.", values.margin))
         values.margin = 1
     end
-    return values
 end
 
 return settings
