@@ -28,12 +28,12 @@ SCRIPTS = {
     "mpv/vsmagic.vpy": "video_in.set_output()\n",
     "mpv/modules/one.lua": "return 1\n",
     "mpv/.hidden": "",
-    "shaders/magic-x2-single.glsl": "//!HOOK LUMA\n",
-    "shaders/magic-x2-half.glsl": "//!HOOK LUMA\n",
+    "shaders/magic-x2-fast-single.glsl": "//!HOOK LUMA\n",
+    "shaders/magic-x2-fast-half.glsl": "//!HOOK LUMA\n",
 }
 INSTALLED = {
     "installation.json", "vsmagic.conf", "vsmagic.lua", "vsmagic.vpy", "modules/one.lua",
-    "shaders/magic-x2-single.glsl", "shaders/magic-x2-half.glsl",
+    "shaders/magic-x2-fast-single.glsl", "shaders/magic-x2-fast-half.glsl",
 }  # fmt: skip
 
 
@@ -178,14 +178,16 @@ def test_what_is_installed(scripts, home):
 
 
 def test_shaders_alone(scripts, home):
-    put(home, shader="magic-x2-single")
+    put(home, shader="magic-x2-fast-single")
     ours = home / "vsmagic"
     assert names(ours) == {name for name in INSTALLED if not name.endswith((".lua", ".vpy"))}
     lines = (ours / "vsmagic.conf").read_text().splitlines()
     assert [line for line in lines if not line.startswith("#")] == [
-        'glsl-shaders-append="~~/vsmagic/shaders/magic-x2-single.glsl"'
+        'glsl-shaders-append="~~/vsmagic/shaders/magic-x2-fast-single.glsl"'
     ]
-    with pytest.raises(OptionError, match=r"no shader 'other'; expected one of: magic-x2-half, magic-x2-single\.$"):
+    with pytest.raises(
+        OptionError, match=r"no shader 'other'; expected one of: magic-x2-fast-half, magic-x2-fast-single\.$"
+    ):
         install.install(home, shader="other")
 
 
@@ -305,7 +307,7 @@ def test_a_new_version_replaces_what_was_installed_and_nothing_else(scripts, hom
 
 def test_from_script_to_shaders_and_back(scripts, home):
     put(home)
-    put(home, shader="magic-x2-half")
+    put(home, shader="magic-x2-fast-half")
     assert names(home / "vsmagic") == {name for name in INSTALLED if not name.endswith((".lua", ".vpy"))}
     put(home)
     assert names(home / "vsmagic") == INSTALLED
@@ -484,7 +486,7 @@ def test_lines_that_do_not_are_not(scripts, home):
         "#vf=vapoursynth\nvf=lavfi=yadif\ninput-default-bindings=yes\nglsl-shaders=~~/a.glsl\n"
     )
     assert put(home).notes == ()
-    [note] = put(home, shader="magic-x2-single").notes
+    [note] = put(home, shader="magic-x2-fast-single").notes
     assert note.startswith("line 5 of mpv.conf has shaders of yours")
 
 
@@ -586,10 +588,10 @@ def test_every_option_of_the_users_keeps_its_value(which, scripts, tmp_path, mpv
     assert with_ours["scripts"] == [*without["scripts"], "~~/vsmagic/vsmagic.lua"]
     assert without["scripts"] == ["~~/mine.lua"]
     assert any(line.strip() == "[vsmagic] ours" for line in said)
-    put(home, shader="magic-x2-single")
+    put(home, shader="magic-x2-fast-single")
     with_shader, _ = options()
     assert {name for name in without if without[name] != with_shader[name]} == {"glsl-shaders"}
-    assert with_shader["glsl-shaders"] == [*without["glsl-shaders"], "~~/vsmagic/shaders/magic-x2-single.glsl"]
+    assert with_shader["glsl-shaders"] == [*without["glsl-shaders"], "~~/vsmagic/shaders/magic-x2-fast-single.glsl"]
 
 
 def test_the_real_scripts_are_all_installed(home):

@@ -1,6 +1,7 @@
 """Frames on the way to a place are only resampled, and what is shown is never one of them."""
 
 import json
+import math
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -67,9 +68,11 @@ def test_frames_before_the_place_are_plain_and_from_there_on_made(
         found = pattern.multiplied(factor, FRAMES)
         made = shares.lasting(found.left(made), found, shown, 1 / factor)
     result = passing(shown, made, Fraction(factor), Place(word, 3), Clock(RATE))
-    word.write_text("[4, 7.9]")
-    first = 10 * factor
-    assert which(result, int(first) + 3) == ["plain"] * int(first) + ["made"] * 3
+    word.write_text("[4, 9.3]")
+    first, near = math.ceil(45 * factor), math.ceil(20 * factor)
+    assert which(result, first + 3) == ["plain"] * first + ["made"] * 3
+    assert fr.planes(result, near)[0].std() > 1
+    assert fr.planes(result, near - 1)[0].std() == 0
     durations = [
         Fraction(f.props["_DurationNum"], f.props["_DurationDen"]) for f in (result.get_frame(n) for n in (1, 12))
     ]
@@ -165,9 +168,7 @@ def test_exact_seeks_show_the_picture_that_is_there(
         player.command("frame-back-step")
         player.event("playback-restart")
         back = _picture(player)
-    with Player(
-        mpv, *quick, f"--vf-append=@ours:vapoursynth={_SCRIPT}:user-data=live-performance", env=mpv_env
-    ) as player:
+    with Player(mpv, *quick, f"--vf-append=@ours:vapoursynth={_SCRIPT}:user-data=live-balanced", env=mpv_env) as player:
         player.set("user-data/pictures", str(tmp_path / "seen.png"))
         player.event("playback-restart")
         for place in places:

@@ -64,6 +64,9 @@ class Backend(msgspec.Struct, metaclass=_Contract, frozen=True, kw_only=True):
     """Precisions it can compute in on this machine."""
     streams: Callable[[], int] = msgspec.field(default=lambda: 1)
     """How many streams use this machine best."""
+    prompt: Callable[[], int] | None = None
+    """How many streams suit somebody who waits for the first frame after every seek: fewer, each of them quicker. None
+    where that makes no difference."""
     trouble: Callable[[], str | None] = msgspec.field(default=lambda: None)
     """Why the backend cannot run on this machine although it is installed, with the remedy; None if it can."""
     memory: Callable[[int], int] = msgspec.field(default=lambda device: settings().memory)  # noqa: ARG005

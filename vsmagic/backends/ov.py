@@ -21,4 +21,6 @@ OV = Plugin(
     computes=lambda: ("bf16", "f32") if cpu.has_bf16() else ("f32",),
     arguments=_arguments,
     streams=cpu.count,
+    # A frame of magic-x2-fast at 640x480 on two cores: 43 ms with one stream, 56 with two, which do 8 % more a second.
+    prompt=lambda: max(1, cpu.count() // 4),
 )

@@ -152,6 +152,8 @@ def upscale(
         device=device,
     )
     plan = tuned.settled(plan, _seen(job, found), frames=clip.num_frames, precision_open=precision == "auto")
+    if clips.played(clip) and plugin.prompt:
+        plan = replace(plan, preferred=plugin.prompt())
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,
              clip.width, clip.height, *job.size)  # fmt: skip
     return _finished(_run(job, plan), job, clip)

@@ -2,7 +2,7 @@
 
 To seek to an exact moment mpv decodes from the keyframe before it, and passes every frame through its filters until the
 moment is reached; so it does when a filter is added or removed. ``vsmagic.lua`` reads from mpv's log where such a seek
-ends and writes it to a file, ``[COUNT, SECONDS]``; frames well before that moment are only resampled here.
+ends and writes it to a file, ``[COUNT, SECONDS]``; frames before that moment are only resampled here, or left black.
 
 Which moment a frame has is not among its properties. mpv attaches its own record of the picture (``_MP_IMAGE``), in
 which the moment stands two numbers before the duration and the rate (``struct mp_image`` in video/mp_image.h: pts, dts,
@@ -12,7 +12,7 @@ do not follow each other by their durations, every frame is filtered, which is s
 
 import logging
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MARGIN = 0.01
 """Seconds before the end of a seek from which frames are filtered: mpv shows what is less than 5 ms before it."""
+FAR = 1.0
+"""Seconds before the end of a seek up to which frames are not even resampled, which would be most of their cost."""
 
 _DOUBLE = struct.Struct("=d")
 _ROUNDED = 1e-6  # mpv tells durations in whole microseconds
@@ -126,14 +128,18 @@ def passing(source: vs.VideoNode, result: vs.VideoNode, factor: Fraction, place:
     found = pattern.multiplied(factor, source.num_frames)
     before = found.left(source)
     plain = before.resize.Bilinear(result.width, result.height, format=result.format.id)
+    black = result.std.BlankClip(keep=True).std.CopyFrameProps(before)
     if factor != 1:
-        plain = shares.lasting(plain, found, source, 1 / factor)
-    return result.std.FrameEval(_choice(plain, result, found, place, clock), prop_src=before, clip_src=[plain, result])
+        plain, black = (shares.lasting(clip, found, source, 1 / factor) for clip in (plain, black))
+    choose = _choice([result, plain, black], found, place, clock)
+    return result.std.FrameEval(choose, prop_src=before, clip_src=[plain, result])
 
 
 def _choice(
-    plain: vs.VideoNode, result: vs.VideoNode, found: Pattern, place: Place, clock: Clock
+    clips: Sequence[vs.VideoNode], found: Pattern, place: Place, clock: Clock
 ) -> Callable[[int, vs.VideoFrame], vs.VideoNode]:
+    """Return what chooses for each frame among the result, the frame resampled, and none at all."""
+    result, plain, black = clips
     cycle, each = found.cycle, len(found.parts)
 
     def choose(n: int, f: vs.VideoFrame) -> vs.VideoNode:
@@ -141,6 +147,8 @@ def _choice(
         if end is None:
             return result
         begins = clock.moment(n // each * cycle + found.frames[n % each], f.props)
-        return plain if begins is not None and begins < end - MARGIN else result
+        if begins is None or begins >= end - MARGIN:
+            return result
+        return plain if begins >= end - FAR else black
 
     return choose

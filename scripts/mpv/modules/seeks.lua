@@ -8,6 +8,7 @@ local files = require "files"
 local seeks = {}
 
 local BACKSTEP = 0.5 -- seconds before the end of a step back: what is shown lies before it
+local LAST = 1       -- seconds before a file's end: a seek beyond it shows the last frame
 
 local function tell(self, moment)
     self.count = self.count + 1
@@ -34,14 +35,15 @@ function seeks.start(path, wrong)
     mp.register_event("log-message", function(message)
         local moment = message.prefix == "cplayer" and seeks.ends(message.text)
         if moment then
-            tell(self, moment)
+            local duration = mp.get_property_number("duration")
+            tell(self, duration and math.min(moment, duration - LAST) or moment)
         end
     end)
     mp.register_event("playback-restart", function()
         local expected = self.moment
         tell(self)
         local shown = mp.get_property_number("time-pos")
-        if expected and shown and shown < expected - 0.02 then -- a seek beyond the end shows the last frame
+        if expected and shown and shown < expected - 0.02 then
             wrong()
         end
     end)
