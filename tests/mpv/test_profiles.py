@@ -37,9 +37,12 @@ def changed(tmp_path):
     return write
 
 
-def test_there_is_one_of_each_tier_for_each_content(known):
+def test_each_content_has_every_tier_and_two_of_them_with_nothing_to_fetch(known):
     found = [(picture.content, picture.tier) for picture in known.profiles.pictures]
-    assert sorted(found) == sorted(product(("live", "animation"), profiles.TIERS))
+    assert set(found) == set(product(("live", "animation"), profiles.TIERS))
+    for content in ("live", "animation"):
+        own = [p for p in known.profiles.pictures if p.content == content and p.steps[0]["model"].startswith("magic-")]
+        assert {picture.tier for picture in own} == {"balanced", "performance"}
 
 
 def test_every_name_of_a_model_is_one(known):

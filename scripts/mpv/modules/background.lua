@@ -11,11 +11,13 @@ local windows = package.config:sub(1, 1) == "\\"
 local count = 0
 
 -- Without Windows the process tells its number, so that it can be asked to end; mpv itself would only kill it.
-local function numbered(args, pid_file)
+-- What outlives mpv lets go of its terminal: whoever reads mpv's words to their end would wait for it.
+local function numbered(args, pid_file, stays)
     if windows then
         return args
     end
-    local told = {"/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', pid_file}
+    local start = 'echo $$ > "$0" && exec "$@"' .. (stays and " </dev/null >/dev/null 2>&1" or "")
+    local told = {"/bin/sh", "-c", start, pid_file}
     for _, word in ipairs(args) do
         told[#told + 1] = word
     end
@@ -56,7 +58,7 @@ function background.start(args, stays, done)
     local job = {pid_file = files.passing("process-" .. count), stays = stays}
     local capture = not stays or nil
     job.handle = mp.command_native_async({
-        name = "subprocess", args = numbered(args, job.pid_file), playback_only = false,
+        name = "subprocess", args = numbered(args, job.pid_file, stays), playback_only = false,
         detach = stays or nil, capture_stderr = capture, capture_stdout = capture,
     }, function(success, result)
         local good = success and result.status == 0

@@ -34,8 +34,16 @@ local function option(picture, motion, factor)
     }
 end
 
-local function slower(a, b)
-    return choose.TIERS[a.tier] > choose.TIERS[b.tier]
+-- Of one tier, what stands first in the file comes first.
+local function slower_first(pictures)
+    local place = {}
+    for number, picture in ipairs(pictures) do
+        place[picture] = number
+    end
+    table.sort(pictures, function(a, b)
+        local one, other = choose.TIERS[a.tier], choose.TIERS[b.tier]
+        return one > other or one == other and place[a] < place[b]
+    end)
 end
 
 -- Return the pictures of a content from the slowest; of a named one itself and those below it.
@@ -49,7 +57,7 @@ local function pictures_of(profiles, wish)
             found[#found + 1] = picture
         end
     end
-    table.sort(found, slower)
+    slower_first(found)
     return found
 end
 

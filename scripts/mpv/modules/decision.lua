@@ -86,6 +86,8 @@ function decision.hindrance(state)
         return file.kind == "image" and "a still picture" or "no video"
     elseif state.spoilt then
         return state.spoilt
+    elseif file.gray then
+        return "black-and-white in 8 bits, which mpv's filter cannot take"
     elseif file.interlaced and not playing.deinterlacing() then
         return "interlaced; the key d deinterlaces it"
     elseif state.doubted then

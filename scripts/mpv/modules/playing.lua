@@ -9,6 +9,9 @@ local number = mp.get_property_number
 local TURNED = {[90] = true, [270] = true}
 local INTERLACED_CODECS = {h264 = true, hevc = true, mpeg2video = true, mpeg1video = true, vc1 = true, wmv3 = true,
                            dvvideo = true, prores = true, mjpeg = true, rawvideo = true, ffv1 = true, mpeg4 = true}
+-- Codecs of which mpv does not always know the pixels' format before the first frame, and that may be black-and-white.
+local GRAY_CODECS = {ffv1 = true, mjpeg = true, png = true, rawvideo = true, huffyuv = true, ffvhuff = true,
+                     utvideo = true, jpeg2000 = true}
 local USUAL_RATE = 30  -- frames a second, taken until a file without a rate has shown some frames
 
 local function video_track(tracks)
@@ -83,8 +86,18 @@ local function may_be_interlaced(track, height, rate)
     return INTERLACED_CODECS[track.codec] and (broadcast and not film or track.codec == "mpeg2video")
 end
 
+-- Return the format of the pixels as far as it is known; mpv's filter ends mpv itself when it is given "gray".
+local function pixels(track)
+    return mp.get_property("video-params/pixelformat") or track["format-name"]
+end
+
+-- Say whether the picture is black-and-white of 8 bits.
+function playing.gray()
+    return mp.get_property("video-params/pixelformat") == "gray"
+end
+
 -- Return what plays: {kind = "none"|"image"|"video", path, name, tags, tracks} and of a video also width, height, turned,
--- rate, rate_known, display, doubtful. `factor`: how many frames our filter makes of one now.
+-- rate, rate_known, display, gray, doubtful. `factor`: how many frames our filter makes of one now.
 function playing.now(factor)
     local tracks = mp.get_property_native("track-list") or {}
     local track = video_track(tracks)
@@ -105,7 +118,9 @@ function playing.now(factor)
     file.kind = "video"
     file.rate, file.rate_known = rate_of(track, factor)
     file.display = display()
-    file.doubtful = may_be_interlaced(track, file.height, file.rate)
+    local format = pixels(track)
+    file.gray = format == "gray"
+    file.doubtful = may_be_interlaced(track, file.height, file.rate) or not format and GRAY_CODECS[track.codec] or false
     return file
 end
 

@@ -161,7 +161,7 @@ end
 function session.seen(interlaced)
     local file = session.file
     local news = session.doubted or interlaced and not file.interlaced
-    session.doubted = false
+    session.doubted, file.gray = false, file.gray or playing.gray()
     if interlaced and not file.interlaced then
         file.interlaced = true
         osd.problem("This video is interlaced. Press d to deinterlace it, then the picture is enhanced")
