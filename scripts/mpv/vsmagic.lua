@@ -125,8 +125,9 @@ end)
 
 mp.register_event("end-file", session.close)
 
+-- At a file's end its tracks go one by one, which is nothing to tell of.
 local function changed()
-    if session.file then
+    if session.file and not mp.get_property_bool("playback-abort") then
         opened(false)
     end
 end

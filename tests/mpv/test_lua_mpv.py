@@ -250,6 +250,35 @@ def test_names_can_be_bound_to_other_keys(play: Start, place: Place, film: Path)
         running(player, "live-balanced")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("profile", "live-balnced"), "profile=live-balnced is not known; expected auto, off, "),
+        (("profile",), "profile= is not known; expected auto, off, "),
+        (("motion", "flwo"), "motion=flwo is not known; expected off, auto, "),
+    ],
+)
+def test_a_message_with_an_unknown_name_is_told_and_changes_nothing(
+    play: Start, film: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    with play("--loop", film) as player:
+        running(player)
+        player.command("script-message-to", "vsmagic", *words)
+        told(player, sentence)
+        assert player.get("user-data/vsmagic/wish") == "auto"
+        assert player.get("user-data/vsmagic/motion") == "off"
+        running(player)
+
+
+def test_the_end_of_a_file_is_nothing_to_tell_of(play: Start, film: Path) -> None:
+    with play("--idle", "--start=9", film) as player:
+        running(player)
+        player.wait("idle-active", True)
+        player.command("script-message-to", "vsmagic", "profile", "none")
+        told(player, "profile=none is not known")
+        assert times_told(player, "off: ") == 0
+
+
 def test_the_original_is_shown_for_as_long_as_the_key_is_held(play: Start, film: Path) -> None:
     with play("--loop", film) as player:
         running(player)
@@ -271,6 +300,13 @@ def test_half_of_the_picture_is_the_original(play: Start, film: Path) -> None:
         player.wait_for(lambda: chain(player)["compare"] == "split")
         player.key("Alt+c")
         player.wait_for(lambda: chain(player)["compare"] == "off")
+        player.key("Alt+m")
+        stopped(player)
+        player.key("Alt+c")
+        told(player, "nothing to compare: switched off")
+        player.key("Alt+m")
+        running(player)
+        assert chain(player)["compare"] == "off"
 
 
 def test_motion_by_key_is_obeyed_and_measured_motion_only_where_it_fits(play: Start, place: Place, film: Path) -> None:
@@ -586,6 +622,16 @@ def test_pictures_and_sound_get_no_filter(play: Start, place: Place, film: Path)
         player.command("playlist-next")
         player.wait("filename", film.name)
         running(player)
+
+
+@pytest.mark.parametrize("pixels", ["gray", "ya8", "monow", "monob"])
+def test_black_and_white_that_would_end_mpv_is_left_alone(play: Start, place: Place, film: Path, pixels: str) -> None:
+    video = place.folder / "gray.nut"
+    ffmpeg("-i", film, "-t", 1, "-an", "-vf", f"scale=160:120,format={pixels}", "-c:v", "rawvideo", video)
+    with play("--loop", video) as player:
+        player.wait("user-data/vsmagic/why", lambda why: "black-and-white" in (why or ""))
+        plays_on(player)
+        assert player.get("vf") == []
 
 
 def test_interlaced_video_waits_for_the_deinterlacer(play: Start, data: Path) -> None:

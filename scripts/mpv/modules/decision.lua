@@ -87,7 +87,7 @@ function decision.hindrance(state)
     elseif state.spoilt then
         return state.spoilt
     elseif file.gray then
-        return "black-and-white in 8 bits, which mpv's filter cannot take"
+        return "black-and-white in 8 bits or fewer, which mpv's filter cannot take"
     elseif file.interlaced and not playing.deinterlacing() then
         return "interlaced; the key d deinterlaces it"
     elseif state.doubted then

@@ -10,13 +10,13 @@ local playing = require "playing"
 local preparing = require "preparing"
 local recall = require "recall"
 local session = require "session"
+local settings = require "settings"
 
 local keys = {}
 
 local HELD = 0.4  -- seconds; a key pressed for longer counts as held
 
 local options, profiles
-local last_on = "auto"
 
 local function chosen(changes, said)
     session.want(changes, said)
@@ -50,9 +50,9 @@ end
 
 local function toggle()
     if session.wish.profile == "off" then
-        profile(last_on)
+        profile(session.last_on)
     else
-        last_on = session.wish.profile
+        session.last_on = session.wish.profile
         profile("off")
     end
 end
@@ -119,13 +119,13 @@ local function compare_key(event)
 end
 
 local function split()
+    if not session.option and not session.split then
+        osd.say("nothing to compare: " .. session.why)
+        return
+    end
     session.split = not session.split
     session.decide(false)
-    if not session.option then
-        osd.say("nothing to compare: " .. session.why)
-    else
-        osd.say(session.split and "left as it was, right enhanced" or session.title())
-    end
+    osd.say(session.split and "left as it was, right enhanced" or session.title())
 end
 
 local function state()
@@ -160,6 +160,19 @@ local function statistics()
     end
 end
 
+-- Return a function for a message that names one of a list; another name is told, and changes nothing.
+local function one_of(names, what, fn)
+    return function(name)
+        for _, known in ipairs(names) do
+            if name == known then
+                fn(name)
+                return
+            end
+        end
+        osd.problem(string.format("%s=%s is not known; expected %s", what, name or "", table.concat(names, ", ")))
+    end
+end
+
 -- Bind the keys, and listen to the same names as script messages.
 function keys.bind(values, known)
     options, profiles = values, known
@@ -170,8 +183,8 @@ function keys.bind(values, known)
     mp.add_key_binding(options.key_split, "split", split)
     mp.add_key_binding(options.key_motion, "motion-toggle", toggle_motion)
     mp.add_key_binding(options.key_statistics, "statistics", statistics)
-    mp.register_script_message("profile", profile)
-    mp.register_script_message("motion", motion)
+    mp.register_script_message("profile", one_of(settings.profiles(profiles), "profile", profile))
+    mp.register_script_message("motion", one_of(settings.motions(profiles), "motion", motion))
     session.listen(function()
         if refresh:is_enabled() then
             draw()

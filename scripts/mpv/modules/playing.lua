@@ -12,6 +12,8 @@ local INTERLACED_CODECS = {h264 = true, hevc = true, mpeg2video = true, mpeg1vid
 -- Codecs of which mpv does not always know the pixels' format before the first frame, and that may be black-and-white.
 local GRAY_CODECS = {ffv1 = true, mjpeg = true, png = true, rawvideo = true, huffyuv = true, ffvhuff = true,
                      utvideo = true, jpeg2000 = true}
+-- Pixels that mpv turns into "yuvj422p" for its filter, which ends mpv itself.
+local GRAY = {gray = true, ya8 = true, monow = true, monob = true}
 local USUAL_RATE = 30  -- frames a second, taken until a file without a rate has shown some frames
 
 local function video_track(tracks)
@@ -86,14 +88,14 @@ local function may_be_interlaced(track, height, rate)
     return INTERLACED_CODECS[track.codec] and (broadcast and not film or track.codec == "mpeg2video")
 end
 
--- Return the format of the pixels as far as it is known; mpv's filter ends mpv itself when it is given "gray".
+-- Return the format of the pixels as far as it is known.
 local function pixels(track)
     return mp.get_property("video-params/pixelformat") or track["format-name"]
 end
 
--- Say whether the picture is black-and-white of 8 bits.
+-- Say whether the picture is black-and-white of 8 bits or fewer.
 function playing.gray()
-    return mp.get_property("video-params/pixelformat") == "gray"
+    return GRAY[mp.get_property("video-params/pixelformat")] or false
 end
 
 -- Return what plays: {kind = "none"|"image"|"video", path, name, tags, tracks} and of a video also width, height, turned,
@@ -119,7 +121,7 @@ function playing.now(factor)
     file.rate, file.rate_known = rate_of(track, factor)
     file.display = display()
     local format = pixels(track)
-    file.gray = format == "gray"
+    file.gray = GRAY[format] or false
     file.doubtful = may_be_interlaced(track, file.height, file.rate) or not format and GRAY_CODECS[track.codec] or false
     return file
 end

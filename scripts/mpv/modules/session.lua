@@ -19,6 +19,7 @@ local speeds = require "speeds"
 
 local session = {
     wish = {profile = "auto", motion = "off"},
+    last_on = "auto",     -- what was wished before it was switched off
     file = nil,           -- what playing.now told, nil where nothing plays
     option = nil,         -- what is in the filter list
     why = "nothing plays",
@@ -259,7 +260,7 @@ end
 function session.tampered()
     if applied and not filter.present() then
         applied = nil
-        session.wish.profile = "off"
+        session.last_on, session.wish.profile = session.wish.profile, "off"
         session.decide("off, because the list of filters was changed")
     elseif not applied and filter.present() then
         filter.remove()

@@ -59,6 +59,16 @@ local function names_of(list, more)
     return names
 end
 
+-- Return what the option profile may be.
+function settings.profiles(known)
+    return names_of(known.pictures, {"auto", "off"})
+end
+
+-- Return what the option motion may be.
+function settings.motions(known)
+    return names_of(known.motions, {"off", "auto"})
+end
+
 -- Read the options.
 function settings.read()
     local values = {}
@@ -74,8 +84,8 @@ function settings.check(values, profiles)
     for name, allowed in pairs(choices) do
         must_be(values, name, allowed)
     end
-    must_be(values, "profile", names_of(profiles.pictures, {"auto", "off"}))
-    must_be(values, "motion", names_of(profiles.motions, {"off", "auto"}))
+    must_be(values, "profile", settings.profiles(profiles))
+    must_be(values, "motion", settings.motions(profiles))
     if values.margin < 1 then
         msg.error(string.format("margin=%s is below 1, the speed that is just enough; 1 is taken.", values.margin))
         values.margin = 1
