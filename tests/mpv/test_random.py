@@ -63,6 +63,7 @@ def do(player: Player, chance: random.Random, count: int) -> list[str]:
             DEEDS[name][1](player, chance)
         time.sleep(chance.choice((0, 0, 0.02, 0.1, 0.3)))
         assert not player.ended, player.terminal
+        assert "Lua error" not in player.terminal, player.terminal
     return done
 
 
@@ -74,6 +75,7 @@ def picture(player: Player, file: int, place: float, path: Path) -> bytes:
     player.set("playlist-pos", file)
     player.wait("playlist-playing-pos", file)
     player.wait("duration", bool)
+    player.wait("user-data/vsmagic/title", bool)  # the script is loaded, and has not ended
     player.command("script-message-to", "vsmagic", "motion", "off")
     player.command("script-message-to", "vsmagic", "profile", "live-performance")
     player.wait("user-data/vsmagic/profile", "live-performance")
@@ -86,6 +88,12 @@ def picture(player: Player, file: int, place: float, path: Path) -> bytes:
     player.command("screenshot-to-file", str(path), "video")
     with av.open(str(path)) as shown:
         return next(shown.decode(video=0)).to_ndarray(format="rgb24").tobytes()
+
+
+def expected_word(text: str) -> bool:
+    """Whether mpv says so when a profile is tried whose model is not on this machine, which the next one follows."""
+    return any(word in text for word in ("not ready: model", "Script evaluation failed", "could not init VS",
+                                         "Disabling filter vsmagic")) or not text.strip()  # fmt: skip
 
 
 @pytest.fixture
@@ -117,5 +125,5 @@ def test_anything_in_any_order(start: Callable[[], Player], tmp_path: Path) -> N
             held.append(player.memory)
         # The first parts meet every model and size for the first time.
         assert max(held[-PARTS // 3 :]) < max(held[: -PARTS // 3]) + GROWTH, held
-        wrong = [text for text in player.said("error") + player.said("fatal") if "screenshot" not in text]
+        wrong = {text for text in player.said("error") + player.said("fatal") if not expected_word(text)}
         assert not wrong, (wrong, done)

@@ -214,6 +214,10 @@ end
 -- The filter failed: {kind, sentence} of refusal.of.
 function session.failed(found)
     local option = session.option
+    if found.kind ~= "machine" and not (session.file and session.file.kind == "video") then
+        session.decide(false)  -- heard of when its file is over; the next one tries for itself
+        return
+    end
     if found.kind == "preparing" and option then
         local job = preparing.start(option, session.file)
         if job.state == "working" then
