@@ -142,6 +142,9 @@ for _, name in ipairs {"vid", "deinterlace", "deinterlace-active", "display-fps"
     mp.observe_property(name, "native", changed)
 end
 mp.observe_property("vf", "native", session.tampered)
+for _, name in ipairs {"video-params/rotate", "osd-dimensions"} do
+    mp.observe_property(name, "native", session.label)
+end
 
 local hurry = mp.add_timeout(0.5, session.other_pace, true)
 mp.observe_property("speed", "number", function()

@@ -309,6 +309,19 @@ def test_half_of_the_picture_is_the_original(play: Start, film: Path) -> None:
         assert chain(player)["compare"] == "off"
 
 
+@pytest.mark.parametrize(
+    ("turned", "sides"), [(0, "left right"), (90, "top bottom"), (180, "right left"), (270, "bottom top")]
+)
+def test_the_halves_of_a_turned_picture_are_told_as_they_are_seen(
+    play: Start, film: Path, turned: int, sides: str
+) -> None:  # mpv turns clockwise: a quarter brings what was on the left to the top
+    first, second = sides.split()
+    with play("--loop", f"--video-rotate={turned}", film) as player:
+        running(player)
+        player.key("Alt+c")
+        told(player, f"{first} as it was, {second} enhanced")
+
+
 def test_motion_by_key_is_obeyed_and_measured_motion_only_where_it_fits(play: Start, place: Place, film: Path) -> None:
     with play("--loop", film) as player:
         running(player)

@@ -125,7 +125,8 @@ local function split()
     end
     session.split = not session.split
     session.decide(false)
-    osd.say(session.split and "left as it was, right enhanced" or session.title())
+    local side = playing.left_half()
+    osd.say(session.split and side .. " as it was, " .. osd.OPPOSITE[side] .. " enhanced" or session.title())
 end
 
 local function state()

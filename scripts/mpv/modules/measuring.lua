@@ -83,7 +83,7 @@ local function measure()
 end
 
 local function doubt()
-    background.start(background.words(place.command, "bench", "--realtime", "--check", "--json"), false,
+    job = background.start(background.words(place.command, "bench", "--realtime", "--check", "--json"), false,
         function(good, _, said)
             if good or not said:find('"holds":%s*false') then
                 return  -- it holds, or nothing was learnt

@@ -69,18 +69,23 @@ function osd.progress(text)
     show("progress", text and string.format("{\\an9\\q2\\pos(%.0f,46)}", wide - 16) .. STYLE:format(20) .. plain(text))
 end
 
--- Name both halves of the split screen, or with nil neither.
-function osd.halves(left, right)
-    if not left then
+-- Places of a name on each side: shares of the picture's width and of the window's height.
+local PLACES = {left = {0.25, 0.9}, right = {0.75, 0.9}, top = {0.5, 0.4}, bottom = {0.5, 0.9}}
+
+osd.OPPOSITE = {left = "right", right = "left", top = "bottom", bottom = "top"}
+
+-- Name both halves of the split screen, the first of which is on a side; without a side neither.
+function osd.halves(side, one, other)
+    if not side then
         show("halves")
         return
     end
     local first, last = layout()
-    local function at(share, text)
-        local x = first + (last - first) * share
-        return string.format("{\\an8\\q2\\pos(%.0f,%.0f)}", x, HEIGHT * 0.9) .. STYLE:format(24) .. plain(text)
+    local function at(where, text)
+        local x, y = first + (last - first) * where[1], HEIGHT * where[2]
+        return string.format("{\\an8\\q2\\pos(%.0f,%.0f)}", x, y) .. STYLE:format(24) .. plain(text)
     end
-    show("halves", at(0.25, left) .. "\n" .. at(0.75, right))
+    show("halves", at(PLACES[side], one) .. "\n" .. at(PLACES[osd.OPPOSITE[side]], other))
 end
 
 -- Show rows of {label, value} as a page; nil takes it away.

@@ -7,6 +7,7 @@ local playing = {}
 local number = mp.get_property_number
 
 local TURNED = {[90] = true, [270] = true}
+local SIDES = {[0] = "left", [90] = "top", [180] = "right", [270] = "bottom"}
 local INTERLACED_CODECS = {h264 = true, hevc = true, mpeg2video = true, mpeg1video = true, vc1 = true, wmv3 = true,
                            dvvideo = true, prores = true, mjpeg = true, rawvideo = true, ffv1 = true, mpeg4 = true}
 -- Codecs of which mpv does not always know the pixels' format before the first frame, and that may be black-and-white.
@@ -65,6 +66,11 @@ local function size_of(track)
     if width and height and width > 0 and height > 0 then
         return width, height, TURNED[now and now.rotate or track["demux-rotation"] or 0] or false
     end
+end
+
+-- Return on which side of the screen the left half of a frame is: mpv turns pictures after its filters.
+function playing.left_half()
+    return SIDES[number("video-params/rotate") or 0] or "left"
 end
 
 -- Return pixels that can be seen: of the display, since a window can be made as large; nil where it is not known.

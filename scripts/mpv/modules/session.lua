@@ -89,6 +89,11 @@ local function publish()
     })
 end
 
+-- Name the halves of the split screen where they are now.
+function session.label()
+    osd.halves(session.split and applied and playing.left_half() or nil, "Original", "vsmagic")
+end
+
 -- Bring the filter list to what is chosen. `said`: words for the viewer; nil: the profile where it changed; false: nothing.
 local function carry_out(found, said)
     session.option, session.fps, session.why = found.option, found.fps, found.why
@@ -97,7 +102,7 @@ local function carry_out(found, said)
     else
         take_out()
     end
-    osd.halves(session.split and applied and "Original" or nil, "vsmagic")
+    session.label()
     session.tell(said)
     publish()
     for _, fn in ipairs(listeners) do
