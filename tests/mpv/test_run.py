@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from playing import Player
-from vsmagic.mpv import folder, install, launch
+from vsmagic.mpv import folder, identity, install, launch
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +69,23 @@ def test_mpv_loads_the_script_from_the_cache_and_this_vapoursynth(mpv, scripts, 
     assert Path(json.loads(answer.read_text())["package"]).samefile(ROOT / "vsmagic")
     assert not (home / ".config" / "mpv" / "vsmagic").exists()
     assert not (home / ".config" / "mpv" / "mpv.conf").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where VapourSynth notes its Python is known of Linux alone")
+def test_a_place_that_vapoursynth_cannot_write_to_is_told_before_mpv_starts(mpv, scripts, home, caplog):
+    (home / ".config").write_text("no folder")  # root may write into any folder
+    launch.launch(mpv, "film.mkv", [])
+    assert f"{home}/.config/vapoursynth/vapoursynth.toml: cannot be written" in caplog.text
+
+
+def test_a_place_that_is_noted_need_not_be_writable(mpv, scripts, home, caplog):
+    note = home / ".config" / "vapoursynth" / "vapoursynth.toml"
+    note.parent.mkdir(parents=True)
+    launch.launch(mpv, "film.mkv", [])
+    note.write_text(f'"{identity.vsscript()}" = []')
+    note.parent.chmod(0o500)
+    launch.launch(mpv, "film.mkv", [])
+    assert "cannot be written" not in caplog.text
 
 
 @pytest.mark.parametrize("shader", [None, "magic-x2-fast-single"])

@@ -3,6 +3,7 @@
 import os
 import sys
 import sysconfig
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +82,12 @@ def environ(base: dict[str, str], *, preload: bool = False) -> dict[str, str]:
     if preload:
         found["LD_PRELOAD"] = _joined(found["VSSCRIPT_PATH"], base.get("LD_PRELOAD", ""))
     return found
+
+
+def note(environ: Mapping[str, str]) -> Path | None:
+    """Return the file in which VapourSynth's library notes its Python; None where that is not known (only Linux is)."""
+    base = environ.get("XDG_CONFIG_HOME") or (Path(environ["HOME"], ".config") if environ.get("HOME") else None)
+    return Path(base, "vapoursynth", "vapoursynth.toml") if base and sys.platform == "linux" else None
 
 
 def _joined(first: str, rest: str) -> str:

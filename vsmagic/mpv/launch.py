@@ -52,7 +52,10 @@ def launch(program: Path, file: str, options: Sequence[str]) -> Launch:
         *options,
     )
     env = dict(os.environ)
-    return Launch(command=line, environ=env if shader else identity.environ(env, preload=found.linked))
+    if not shader:
+        env = identity.environ(env, preload=found.linked)
+        _mind_note(env)
+    return Launch(command=line, environ=env)
 
 
 def start(prepared: Launch) -> NoReturn:
@@ -75,6 +78,26 @@ def _shader(found: player.Player) -> str | None:
     why = "has no vapoursynth filter" if not found.has_filter else "has too old a vapoursynth filter"
     log.warning("mpv %s %s; the shader %s enlarges instead, with no profiles and no keys", found.version, why, SHADER)
     return SHADER
+
+
+def _mind_note(env: Mapping[str, str]) -> None:
+    """Say so where VapourSynth cannot note which Python is its own, without which it does not start."""
+    note = identity.note(env)
+    if note is None or _is_noted(note, env["VSSCRIPT_PATH"]):
+        return
+    there = next(path for path in note.parents if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        log.warning(
+            "%s: cannot be written; VapourSynth notes its Python there, and mpv plays without vsmagic until it can. Make "
+            "it writable, or set XDG_CONFIG_HOME to a folder that is", note,
+        )  # fmt: skip
+
+
+def _is_noted(note: Path, library: str) -> bool:
+    try:
+        return library in note.read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def _folder(ours: Path, shader: str | None) -> Path:
