@@ -508,6 +508,34 @@ def test_meanwhile_a_profile_that_is_ready_plays(play: Start, place: Place, film
         told(player, "preparing Live, quality, until then Live, performance")
 
 
+def test_a_failure_is_not_taken_for_that_of_the_next_profile(play: Start, place: Place, film: Path) -> None:
+    """mpv's log comes late: keys pressed quickly have changed the profile by then."""
+    place.pretend(errors={"realesrgan-x2plus": "not ready: the engine is not built."})
+    place.command(PREPARE + "tell(state='failed', share=0, what='', error='no compiler')\nsys.exit(1)")
+    with play("--loop", film) as player:
+        running(player)
+        for n in range(40):
+            player.command("script-message-to", "vsmagic", "profile", "live-quality")
+            time.sleep(0.001 * n)
+            player.command("script-message-to", "vsmagic", "profile", "live-performance")
+            time.sleep(0.01)
+        running(player)
+        assert times_told(player, "preparing Live, performance") == 0
+
+
+def test_a_preparation_that_failed_is_tried_again_when_asked_for(play: Start, place: Place, film: Path) -> None:
+    place.pretend(errors={"magic-x2": "not ready: the engine is not built."})
+    place.command(PREPARE + "tell(state='failed', share=0, what='', error='no compiler')\nsys.exit(1)")
+    with play("--loop", film) as player:
+        told(player, "no compiler")
+        player.wait("user-data/vsmagic/why", "Live, performance could not be made ready")
+        place.command(PREPARE + "tell(state='ready', share=1, what='')")
+        player.key("Alt+m")
+        place.pretend()
+        player.key("Alt+m")
+        running(player)
+
+
 def test_a_preparation_that_fails_is_told(play: Start, place: Place, film: Path) -> None:
     place.pretend(errors={"magic-x2": "not ready: the model is not on this machine."})
     place.command(PREPARE + "tell(state='failed', share=0, what='', error='It is not there. vsmagic models fetch x')")

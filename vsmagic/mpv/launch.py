@@ -88,8 +88,8 @@ def _mind_note(env: Mapping[str, str]) -> None:
     there = next(path for path in note.parents if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         log.warning(
-            "%s: cannot be written; VapourSynth notes its Python there, and mpv plays without vsmagic until it can. Make "
-            "it writable, or set XDG_CONFIG_HOME to a folder that is", note,
+            "%s: cannot be written; VapourSynth notes its Python there, and mpv plays without vsmagic until it can. "
+            "Make it writable, or set XDG_CONFIG_HOME to a folder that is", note,
         )  # fmt: skip
 
 

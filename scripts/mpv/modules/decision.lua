@@ -105,6 +105,11 @@ local function reason(state)
     elseif picture_of(state) == "none" then
         return "the picture has as many pixels as the display"
     end
+    for _, option in ipairs(ladder(state)) do
+        if preparing.state(option, state.file) == "failed" then
+            return option.title .. " could not be made ready"
+        end
+    end
 end
 
 -- Return {option, fps, why}: the best that fits; option is nil where none does.

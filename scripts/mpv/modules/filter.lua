@@ -1,6 +1,7 @@
 -- The filter in mpv: put in and taken out under its own label, the user's other filters left as they are; and the log
 -- watched for its failure, which mpv tells nowhere else.
 
+local msg = require "mp.msg"
 local refusal = require "refusal"
 
 local filter = {}
@@ -9,6 +10,7 @@ local LABEL = "vsmagic"
 local KEPT_LINES = 60
 
 local lines = {}
+local added, heard = 0, 0  -- filters put in; and those whose putting in was read in the log, which comes late
 local on_failure = function() end
 local watch_later  -- the user's watch-later-options while "vf" is kept out of them
 
@@ -74,12 +76,18 @@ end
 
 -- Put the filter in, or another in its place. A refusal is told to the function given to filter.watch.
 function filter.put(text)
-    lines = {}
+    added = added + 1
+    local this = added
+    msg.verbose("filter " .. this)
     if mp.commandv("vf", "add", text) then
         keep_out_of_watch_later()
         return true
     end
-    mp.add_timeout(0.1, told)  -- mpv's log arrives after its answer
+    mp.add_timeout(0.1, function()  -- mpv's log arrives after its answer
+        if this == added then
+            told()
+        end
+    end)
     return false
 end
 
@@ -94,14 +102,17 @@ end
 
 local function on_log(event)
     local text = event.text:gsub("\n$", "")
-    if event.level ~= "error" and event.level ~= "fatal" then
+    local number = event.prefix == LABEL and text:match("^filter (%d+)$")
+    if number then
+        heard, lines = tonumber(number), {}
+    elseif event.level ~= "error" and event.level ~= "fatal" then
         return
     elseif event.prefix == "vapoursynth" or event.prefix == "autoconvert" or event.prefix == "user_filter_wrapper" then
         lines[#lines + 1] = text
         if #lines > KEPT_LINES then
             table.remove(lines, 1)
         end
-    elseif text:find(refusal.GONE, 1, true) and others() then
+    elseif text:find(refusal.GONE, 1, true) and heard == added and others() then  -- else of one that is gone already
         told()
     end
 end
@@ -109,7 +120,7 @@ end
 -- Call a function with what refusal.of returns whenever the filter fails.
 function filter.watch(fn)
     on_failure = fn
-    mp.enable_messages("error")
+    mp.enable_messages("v")
     mp.register_event("log-message", on_log)
 end
 

@@ -89,9 +89,13 @@ function preparing.start(option, file)
     return entry
 end
 
--- Forget a job that ended, so that it can be started again.
-function preparing.forget(option, file)
-    jobs[key(option, file)] = nil
+-- Forget what failed, so that it can be started again.
+function preparing.forget()
+    for name, entry in pairs(jobs) do
+        if entry.state == "failed" then
+            jobs[name] = nil
+        end
+    end
 end
 
 -- Return the job that is at work, nil where none is.

@@ -285,6 +285,7 @@ function session.want(changes, said)
         session.asked_motion = changes.motion ~= "off"
     end
     session.memory, session.lowered, session.original, session.spoilt = backoff.new(), nil, false, nil
+    preparing.forget()
     if session.unfit and changes.profile and changes.profile ~= "off" then
         osd.problem(session.unfit)
         return
