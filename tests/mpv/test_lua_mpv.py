@@ -534,6 +534,7 @@ def test_a_preparation_that_failed_is_tried_again_when_asked_for(play: Start, pl
         place.pretend()
         player.key("Alt+m")
         running(player)
+    assert not list(place.folder.glob("vsmagic-*")), "nothing is left behind"
 
 
 def test_a_preparation_that_fails_is_told(play: Start, place: Place, film: Path) -> None:

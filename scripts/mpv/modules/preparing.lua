@@ -93,6 +93,7 @@ end
 function preparing.forget()
     for name, entry in pairs(jobs) do
         if entry.state == "failed" then
+            background.stop(entry.job)
             jobs[name] = nil
         end
     end
