@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vsmagic.bench.player import Player
-from vsmagic.errors import OptionError
+from vsmagic.errors import OptionError, VsmagicError
 from vsmagic.mpv import launch, player
 
 _STEP = 0.37  # of the file, from one seek to the next, round and round: no two neighbours share a keyframe
@@ -34,8 +34,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=8, help="of seeks and switches")
     parser.add_argument("--mpv")
     given = parser.parse_args(arguments)
-    with _open(given) as mpv:
-        figures = _real_time(mpv, given.seconds) | _waits(mpv, given.rounds)
+    try:
+        with _open(given) as mpv:
+            figures = _real_time(mpv, given.seconds) | _waits(mpv, given.rounds)
+    except VsmagicError as error:
+        sys.exit(f"vsmagic: {error}")
     json.dump(figures, sys.stdout, indent=2)
     sys.stdout.write("\n")
 
