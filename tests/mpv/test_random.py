@@ -74,7 +74,9 @@ def picture(player: Player, file: int, place: float, path: Path) -> bytes:
     player.set("pause", value=True)
     player.set("speed", 1)
     player.set("deinterlace", value=False)
-    player.set("playlist-pos", file)
+    player.events.clear()
+    player.command("playlist-play-index", file)  # anew: a file may be on its way out
+    player.event("file-loaded")
     player.wait("playlist-playing-pos", file)
     player.wait("duration", bool)
     player.wait("user-data/vsmagic/title", bool)  # the script is loaded, and has not ended
