@@ -70,13 +70,22 @@ def test_frames_before_the_place_are_plain_and_from_there_on_made(
     result = passing(shown, made, Fraction(factor), Place(word, 3), Clock(RATE))
     word.write_text("[4, 9.3]")
     first, near = math.ceil(45 * factor), math.ceil(20 * factor)
-    assert which(result, first + 3) == ["plain"] * first + ["made"] * 3
     assert fr.planes(result, near)[0].std() > 1
     assert fr.planes(result, near - 1)[0].std() == 0
+    assert which(result, first + 3) == ["plain"] * first + ["made"] * 3
     durations = [
         Fraction(f.props["_DurationNum"], f.props["_DurationDen"]) for f in (result.get_frame(n) for n in (1, 12))
     ]
     assert durations == [Fraction(1, 25) / factor] * 2
+
+
+def test_once_frames_are_shown_nobody_is_asked_any_more(shown: vs.VideoNode, word: Path) -> None:
+    """A seek ends the script: what is told while it plays is of no script that runs."""
+    result = passing(shown, shown.std.SetFrameProps(made=1), Fraction(1), Place(word, 3), Clock(RATE))
+    word.write_text("[4, 7.7]")
+    assert which(result, 7) == ["plain"] * 5 + ["made"] * 2
+    word.write_text("[5, 99]")
+    assert which(result[7:], 5) == ["made"] * 5
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ do not follow each other by their durations, every frame is filtered, which is s
 
 import logging
 import struct
+import time
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +33,7 @@ FAR = 1.0
 _DOUBLE = struct.Struct("=d")
 _ROUNDED = 1e-6  # mpv tells durations in whole microseconds
 _APART = 0.002  # seconds by which a frame may be off where the one before ends
+_SILENCE = 2.0  # seconds after which no word of a seek comes any more
 _counts: dict[Path, int] = {}
 """The last seek that a script which has ended may have heard of, by file: the next script must not believe it."""
 
@@ -47,12 +49,23 @@ class Place:
     def __init__(self, file: Path, since: int) -> None:
         self._file = file
         self._since = max(since, _counts.get(file, 0))
+        self._silent: float | None = time.monotonic() + _SILENCE
         vs.register_on_destroy(self._forget)
 
     def seconds(self) -> float | None:
         """Return the moment; None where no seek goes on that this script could take part in."""
+        if self._silent is None:
+            return None
         count, moment = self._read()
-        return moment if count > self._since else None
+        if count > self._since:
+            return moment
+        if time.monotonic() > self._silent:  # the next seek ends this script before it is told
+            self.reached()
+        return None
+
+    def reached(self) -> None:
+        """Note that frames are shown: the file need not be read for any more of them."""
+        self._silent = None
 
     def _forget(self) -> None:
         # A seek ends the script before it is told: what stands in the file now is over.
@@ -148,6 +161,7 @@ def _choice(
             return result
         begins = clock.moment(n // each * cycle + found.frames[n % each], f.props)
         if begins is None or begins >= end - MARGIN:
+            place.reached()
             return result
         return plain if begins >= end - FAR else black
 

@@ -235,7 +235,7 @@ function session.failed(found)
     if found.kind == "machine" then
         session.unfit = found.sentence
     elseif found.kind == "profile" and option and option.motion and option.picture then
-        session.wish.motion = "off"  -- the picture alone may do
+        backoff.failed(session.memory, now(), option.id, 0, 0)  -- on this file; the picture alone may do
     else
         session.spoilt = found.sentence
     end
