@@ -2,7 +2,8 @@
 
 import logging
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,20 @@ class Plugin(Backend, frozen=True, kw_only=True):
         return call(self.compiled(request, clips, engine).path)
 
 
+Listener = Callable[[Sequence[vs.VideoNode], Backend, Request], None]
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def told(listener: Listener) -> Iterator[None]:
+    """Tell a listener of every network that is applied inside the ``with`` block: to which clips, by what and how."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 def run(clips: Sequence[vs.VideoNode], backend: Backend, request: Request) -> vs.VideoNode:
     """Apply a network to RGBS and GRAYS clips of one size, whose planes together are its input.
 
@@ -151,6 +166,8 @@ def run(clips: Sequence[vs.VideoNode], backend: Backend, request: Request) -> vs
         ModelError: the backend cannot load the network.
         BackendError: the backend's device or library fails.
     """
+    for listener in _listeners:
+        listener(clips, backend, request)
     try:
         return backend.model(clips, request)
     except vs.Error as error:

@@ -65,6 +65,22 @@ class Scale(_Number):
         return value if value == "auto" else super().convert(value, param, ctx)
 
 
+class Workers(click.ParamType[Any]):
+    """A number of workers here, or the address of a cluster."""
+
+    name = "workers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or the address."""
+        if isinstance(value, int):
+            return value
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+        if not value.startswith("ray://"):
+            self.fail(f"{value!r} is neither a number from 1 nor an address such as ray://host:10001", param, ctx)
+        return value
+
+
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
@@ -144,6 +160,10 @@ class Scale(_Number):
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
 @click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
+@click.option("--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: half a minute's work).")
+@click.option("--workers", type=Workers(), metavar="N|ray://…", help="Chunks made at once here, or a Ray cluster.")
+@click.option("--resume/--no-resume", default=True, help="Go on where an earlier run of the same job ended (default).")
+@click.option("--keep", is_flag=True, help="Keep the chunks when the output is finished.")
 @click.option("-y", "--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Print the chain and the two commands; make nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; warnings and errors only.")
@@ -165,7 +185,8 @@ def enhance(
     from vsmagic.encode.stopping import Stopped
 
     chain = _chain(flags)
-    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite", "audio")
+    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite", "audio", "chunk", "workers", "resume",
+             "keep")  # fmt: skip
     text = chains.to_json(chain)
     prepared = prepare(Job(source=source, output=output, chain=text, **{name: flags[name] for name in names}))
     work = _work(chain, prepared.video)
@@ -178,7 +199,7 @@ def enhance(
         else:
             _run(ctx, prepared, quiet=quiet)
     except Stopped as stopped:
-        click.echo(f"vsmagic: {stopped}; nothing was left behind.", err=True)
+        click.echo(f"vsmagic: {stopped}.", err=True)
         ctx.exit(stopped.exit_code)
 
 
@@ -238,9 +259,14 @@ def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
 
 
 def _print_plan(prepared: Any, order: str | None) -> None:
-    from vsmagic.encode.job import shell_commands
+    from vsmagic.encode.job import describe, shell_commands
+    from vsmagic.encode.listening import Listening
+    from vsmagic.encode.progress import Silent
+    from vsmagic.encode.stopping import stoppable
 
-    graph, encoder = shell_commands(prepared)
+    with stoppable():
+        description = describe(prepared, Listening(Silent()), measure=False)  # nothing is going to be run
+    graph, encoder = shell_commands(prepared, description)
     # The whole of it can be given to a shell.
     click.echo(f"# chain: {prepared.job.chain}")
     if order is not None:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from vsmagic.errors import EncodeError
+
 log = logging.getLogger(__name__)
 
 _KEPT_LINES = 40
@@ -84,10 +86,12 @@ class Child:
 
 
 class Children:
-    """The children of one job: all of them are gone when the ``with`` block is left, however it is left."""
+    """The children of one chunk or step: all of them are gone when the ``with`` block is left, however it is left."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
+        self._stopped = False
+        self._starting = threading.Lock()
         self._ended: queue.SimpleQueue[Child] = queue.SimpleQueue()
 
     def start(
@@ -99,11 +103,25 @@ class Children:
         stdout: int = subprocess.DEVNULL,
         heard: Callable[[str], None] | None = None,
     ) -> Child:
-        """Start a child; ``heard`` is called with each line it says, from another thread."""
+        """Start a child; ``heard`` is called with each line it says, from another thread.
+
+        Raises:
+            EncodeError: :meth:`stop` was called.
+        """
         log.debug("running: %s", shlex.join(command))
-        child = Child(command, environment=environment, stdin=stdin, stdout=stdout, heard=heard, ended=self._ended)
-        self._children.append(child)
+        with self._starting:
+            if self._stopped:
+                raise EncodeError("stopped before it was finished.")
+            child = Child(command, environment=environment, stdin=stdin, stdout=stdout, heard=heard, ended=self._ended)
+            self._children.append(child)
         return child
+
+    def stop(self) -> None:
+        """End all children, from another thread than the one that waits for them, and let no more be started."""
+        with self._starting:
+            self._stopped = True
+        for child in self._children:
+            child.kill()
 
     def next_end(self) -> Child:
         """Wait until one more of the children has ended, and return it."""

@@ -1,11 +1,16 @@
-"""What the script ``encode.vpy`` tells about its output before the first frame: one JSON file."""
+"""What the script ``encode.vpy`` tells before the first frame: one JSON file.
 
-from contextlib import suppress
+A run that only describes tells a :class:`Description`, one that makes a chunk a :class:`Shape`, and one that fails a
+:class:`Refusal`.
+"""
+
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+Subsampling = Literal["gray", "420", "422", "444", "411"]
 
 
 class Light(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,12 +27,35 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     """MaxCLL and MaxFALL, cd/m²."""
 
 
-class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """The clip that vspipe writes, and the span of the source it stands for."""
+class Shape(msgspec.Struct, frozen=True, kw_only=True, tag="shape"):
+    """What can be told of a clip without rendering a frame."""
 
     width: int
     height: int
-    subsampling: Literal["gray", "420", "422", "444", "411"]
+    subsampling: Subsampling
+    bits: int
+    rate: tuple[int, int] | None
+    """Frames a second as numerator and denominator; None: the durations vary."""
+    frames: int
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A network that the chain runs."""
+
+    name: str
+    backend: str
+    precision: str
+    device: int
+    digest: str
+    """SHA-256 of the file that is run."""
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True, tag="description"):
+    """The clip that vspipe writes, the span of the source it stands for, and what making it takes."""
+
+    width: int
+    height: int
+    subsampling: Subsampling
     bits: int
     rate: tuple[int, int] | None
     """Frames a second as numerator and denominator; None: the durations vary."""
@@ -57,6 +85,20 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     slowdown: tuple[int, int] = (1, 1)
     """How many times longer everything lasts than in the source, as a fraction."""
 
+    bounds: tuple[int, ...] = ()
+    """Frames at which the clip is cut into chunks, 0 and its length included; empty when that was not asked for."""
+    networks: tuple[Network, ...] = ()
+    memory: int = 0
+    """Bytes that the process held at most until the first frame was there."""
+
+    @property
+    def shape(self) -> Shape:
+        """What every run of the same graph must tell."""
+        return Shape(
+            width=self.width, height=self.height, subsampling=self.subsampling, bits=self.bits, rate=self.rate,
+            frames=self.frames,
+        )  # fmt: skip
+
     @property
     def stretch(self) -> Fraction:
         """How many times longer everything lasts than in the source."""
@@ -68,19 +110,21 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         return Fraction(*self.rate) if self.rate else None
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
     """An error that vsmagic raised inside the script."""
 
     error: str
     exit_code: int
 
 
-def read(path: Path) -> Description | Refusal | None:
+Told = Description | Shape | Refusal
+
+
+def read(path: Path) -> Told | None:
     """Return what the script wrote, or None when it wrote nothing."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(content, type=Refusal)
-    return msgspec.json.decode(content, type=Description)
+    told: Told = msgspec.json.decode(content, type=Told)
+    return told

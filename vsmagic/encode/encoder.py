@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 
 from vsmagic.encode.codecs import Codec, pixel_format
 from vsmagic.encode.description import Description, Light
@@ -28,24 +27,21 @@ def nominal_rate(description: Description) -> Fraction:
     return Fraction(max(1, round(mean)))
 
 
-def encode_command(
-    ffmpeg: Ffmpeg, codec: Codec, quality: Sequence[str], description: Description, output: Path
-) -> list[str]:
-    """Return the command that reads YUV4MPEG2 from stdin and writes a file with video alone.
+def encode_command(ffmpeg: Ffmpeg, codec: Codec, quality: Sequence[str], description: Description) -> list[str]:
+    """Return the command that reads YUV4MPEG2 from stdin and writes a file with video alone, whose name is to follow.
 
     Args:
         ffmpeg: the program.
         codec: the codec.
         quality: its options for rate factor and preset.
         description: what comes through the pipe.
-        output: the file; its name chooses the container.
     """
     return [
         *_quiet(ffmpeg),
         *pipe_options(description),
         *("-map", "0:v:0"),
         *video_options(codec, quality, description),
-        *("-y", str(output)),
+        "-y",
     ]
 
 

@@ -1,5 +1,6 @@
 """Finds the ffmpeg to run and checks that it runs and has what a job needs."""
 
+import re
 import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +9,10 @@ from shutil import which
 
 from vsmagic.errors import SetupError
 from vsmagic.settings import settings
+
+# Width, height and frames of a clip that every encoder takes: NVENC wants more than 144 columns.
+_TRIAL = (256, 256, 5)
+_SPEAKER = re.compile(r"^(\[[^]]*\] *)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +24,8 @@ class Ffmpeg:
     """What it calls itself, such as ``n9.0.2-17-g2a571b6068``."""
     encoders: frozenset[str]
     """Names of the video and audio encoders it was built with."""
+    light: bool = False
+    """It can be told the HDR metadata of its input, and passes it on to every encoder and container."""
 
     def require(self, encoder: str) -> None:
         """Raise SetupError if this ffmpeg lacks an encoder."""
@@ -27,6 +34,13 @@ class Ffmpeg:
                 f"{self.program}: this ffmpeg ({self.version}) has no {encoder} encoder; choose another --codec, or "
                 "another ffmpeg with --ffmpeg or VSMAGIC_FFMPEG (without either, the one from PyPI is used)."
             )
+
+    def refusal(self, encoder: str, *options: str) -> str | None:
+        """Encode a tiny clip and return why that failed, in ffmpeg's words; None when it worked.
+
+        The list of encoders names those of graphics cards on every machine. Asked once for each encoder.
+        """
+        return _refusal(self.program, encoder, options)
 
 
 def find_ffmpeg(asked: str | None = None) -> Ffmpeg:
@@ -65,7 +79,31 @@ def _checked(program: Path) -> Ffmpeg:
     # A line of the list: " V....D libx264   the encoder in words".
     table = _output(program, "-hide_banner", "-encoders").partition("------")[2]
     rows = [line.split() for line in table.splitlines()]
-    return Ffmpeg(program=program, version=first[2], encoders=frozenset(row[1] for row in rows if len(row) > 1))
+    return Ffmpeg(
+        program=program,
+        version=first[2],
+        encoders=frozenset(row[1] for row in rows if len(row) > 1),
+        light="-mastering_display" in _output(program, "-hide_banner", "-h", "long"),
+    )
+
+
+@lru_cache
+def _refusal(program: Path, encoder: str, options: tuple[str, ...]) -> str | None:
+    width, height, frames = _TRIAL
+    line = [str(program), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error"]
+    line += ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-i", "pipe:0"]
+    line += ["-c:v", encoder, *options, "-f", "null", "-"]
+    try:
+        done = subprocess.run(
+            line, input=bytes(width * height * 3 // 2 * frames), capture_output=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    # What went wrong is said first; what follows is that nothing came of it.
+    said = [_SPEAKER.sub("", line).strip() for line in done.stderr.decode(errors="replace").splitlines()]
+    return next(filter(None, said), f"ended with code {done.returncode}").rstrip(".")
 
 
 def _output(program: Path, *arguments: str) -> str:

@@ -17,7 +17,6 @@ from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, video_options
 from vsmagic.encode.ffmpeg import Ffmpeg, find_ffmpeg
 from vsmagic.encode.original import Original, Span
-from vsmagic.encode.stopping import stoppable
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
 from vsmagic.errors import OptionError, OutputError
 from vsmagic.media import Media, VideoTrack, first_time, probe
@@ -47,6 +46,14 @@ class Job:
     """Replace an output that exists."""
     audio: Sound = "stretch"
     """What becomes of the sound in slow motion; ``drop`` leaves it out anyway."""
+    chunk: int | None = None
+    """Frames of the output in each chunk, about; None: about half a minute's work."""
+    workers: int | str | None = None
+    """How many chunks are made at once here, or the address of a cluster; None chooses for this machine."""
+    resume: bool = True
+    """Go on where an earlier run of the same job ended."""
+    keep: bool = False
+    """Leave the chunks where they are when the output is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +70,8 @@ class Prepared:
     ffmpeg: Ffmpeg
     vspipe: Vspipe
 
-    def graph_command(self, folder: Path | None = None) -> list[str]:
-        """Return the command of vspipe; with a folder, it also leaves its description and properties there."""
+    def graph(self) -> dict[str, str]:
+        """Return the arguments of ``encode.vpy`` that decide what the output is."""
         job = self.job
         arguments = {"source": str(job.source.resolve()), "chain": job.chain}
         if job.track:
@@ -73,10 +80,7 @@ class Prepared:
             arguments["loader"] = job.loader
         if self.codec is not None:
             arguments["codec"] = self.codec.name
-        if folder is None:
-            return list(vspipes.command(self.vspipe, arguments))
-        arguments["describe"] = str(folder / "clip.json")
-        return list(vspipes.command(self.vspipe, arguments, properties=folder / "frames.json", progress=True))
+        return arguments
 
     def original(self, description: Description, ended: Fraction | None) -> Original:
         """Return what goes into the output beside the picture.
@@ -151,28 +155,38 @@ def _check_output(job: Job) -> None:
         raise OutputError(f"{output.parent}: no such folder; create it first.")
 
 
-def describe(prepared: Prepared) -> Description:
-    """Build the graph once, without rendering more than its first frame, and return what it gives."""
-    with stoppable(), tempfile.TemporaryDirectory() as folder:
+def describe(prepared: Prepared, heard: pipeline.Heard, *, measure: bool = True) -> Description:
+    """Build the graph, without rendering more than its first frame, and return what it gives and where to cut it.
+
+    Args:
+        prepared: the job.
+        heard: hears what the script says meanwhile.
+        measure: find out on first use how the models run best.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "clip.json"
+        arguments = {**prepared.graph(), "describe": str(told), "parent": str(os.getpid())}
+        if prepared.container is not None:
+            arguments["chunk"] = "auto" if prepared.job.chunk is None else str(prepared.job.chunk)
         return pipeline.describe(
-            prepared.graph_command(Path(folder)),
-            prepared.vspipe.environ() | {"VSMAGIC_TUNE": "off"},  # nothing is going to be run
-            description=Path(folder) / "clip.json",
+            vspipes.command(prepared.vspipe, arguments),
+            environment=prepared.vspipe.environ() | ({} if measure else {"VSMAGIC_TUNE": "off"}),
+            described=told,
+            heard=heard,
         )
 
 
-def shell_commands(prepared: Prepared) -> tuple[str, str]:
+def shell_commands(prepared: Prepared, description: Description) -> tuple[str, str]:
     """Return the two commands that, joined by a pipe, make the output in one go, as a POSIX shell reads them.
 
-    Builds the graph once. Frame durations that vary cannot pass a pipe: that is logged.
+    Frame durations that vary cannot pass a pipe: that is logged.
     """
-    description = describe(prepared)
     if description.rate is None:
         log.warning(
             "the frame rate varies, which a pipe cannot carry: these commands give a constant %s fps; "
             "without --dry-run the exact times are kept", nominal_rate(description),
         )  # fmt: skip
-    graph = prepared.vspipe.shell(prepared.graph_command())
+    graph = prepared.vspipe.shell(vspipes.command(prepared.vspipe, prepared.graph()))
     if prepared.container is None or prepared.codec is None:
         return graph, shlex.join(discard_command(prepared.ffmpeg, description))
     original = prepared.original(description, None)

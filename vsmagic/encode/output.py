@@ -8,20 +8,19 @@ import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 import vapoursynth as vs
 
 from vsmagic.clips import times
 from vsmagic.colours import guess_matrix
-from vsmagic.encode.description import Description, Light, Refusal
+from vsmagic.encode.description import Description, Light, Refusal, Shape, Subsampling
 from vsmagic.errors import FormatError
 
 log = logging.getLogger(__name__)
 
 Formats = Mapping[str, tuple[int, ...]]
-Subsampling = Literal["gray", "420", "422", "444", "411"]
 
 Y4M: Formats = {
     "gray": (8, 9, 10, 12, 16),
@@ -107,6 +106,18 @@ def _convert(clip: vs.VideoNode, subsampling: str, bits: int) -> vs.VideoNode:
     return clip.resize.Spline36(**options)
 
 
+def shape(clip: vs.VideoNode) -> Shape:
+    """Tell of a clip what can be told without rendering a frame."""
+    return Shape(
+        width=clip.width,
+        height=clip.height,
+        subsampling=cast(Subsampling, _name(clip)),
+        bits=clip.format.bits_per_sample,
+        rate=(clip.fps.numerator, clip.fps.denominator) if clip.fps else None,
+        frames=clip.num_frames,
+    )
+
+
 def describe(
     clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole: bool, slowdown: Fraction = Fraction(1)
 ) -> Description:
@@ -177,8 +188,8 @@ def _light(props: Mapping[str, Any]) -> Light:
     )
 
 
-def write(path: Path, content: Description | Refusal) -> None:
-    """Write the description or the refusal so that a reader sees the whole of it or nothing."""
+def write(path: Path, content: Description | Shape | Refusal) -> None:
+    """Write what is told so that a reader sees the whole of it or nothing."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.write_bytes(msgspec.json.encode(content))
     temporary.replace(path)

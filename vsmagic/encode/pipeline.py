@@ -5,15 +5,14 @@ import os
 import re
 import select
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from vsmagic import logs
 from vsmagic.encode import description as descriptions
 from vsmagic.encode.children import Child, Children
-from vsmagic.encode.description import Description
-from vsmagic.encode.progress import Progress, Silent
+from vsmagic.encode.description import Description, Shape
 from vsmagic.errors import EncodeError, OutputError, SourceError, VsmagicError
 
 log = logging.getLogger(__name__)
@@ -26,56 +25,79 @@ _CHATTER = re.compile(r"Frame: |Output |Script evaluation|Information: |Warning:
 _FULL = "No space left on device"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Piped:
-    """What went through the pipe."""
+class Heard(Protocol):
+    """What hears how far a pipe is. Called from several threads."""
 
-    description: Description
-    damage: str | None
-    """The source filter's words about the frame at which it gave up; None when all frames came."""
+    def frames(self, done: int, size: int) -> None:
+        """So many frames have left the filters, and the encoder has written so many bytes."""
+
+    def stage(self, words: str) -> None:
+        """Something without frames to count goes on."""
+
+    def say(self, level: int, words: str) -> None:
+        """The script said something, at a level of :mod:`logging`."""
 
 
 def run(
     graph: Sequence[str],
-    environment: Mapping[str, str],
-    encoder: Callable[[Description], Sequence[str]],
+    encoder: Sequence[str],
     *,
-    description: Path,
-    progress: Progress,
-) -> Piped:
-    """Start vspipe, wait for the script's description, start the encoder on the pipe, and wait for both.
+    environment: Mapping[str, str],
+    described: Path,
+    shape: Shape,
+    written: Path | None,
+    heard: Heard,
+    children: Children,
+) -> str | None:
+    """Pipe the pictures of vspipe into the encoder, and wait for both.
 
     Args:
         graph: the command of vspipe, writing to stdout.
-        environment: its environment.
-        encoder: makes the encoder's command, reading from stdin, of the description.
-        description: where the script writes it.
-        progress: is told of frames and stages.
+        encoder: the encoder's command, reading from stdin.
+        environment: of both.
+        described: where the script tells the shape of what it writes.
+        shape: what that must be.
+        written: the file that the encoder writes, to tell its size; None where there is none.
+        heard: is told how far it is.
+        children: both run among these, and are gone afterwards.
+
+    Returns:
+        The source filter's words about the frame at which it gave up; None when all frames came.
 
     Raises:
         VsmagicError: of the class that the script raised, in its own words.
-        EncodeError: vspipe or ffmpeg failed.
+        EncodeError: vspipe or ffmpeg failed, or the graph gives something else than it should.
         OutputError: the disk is full.
     """
-    with Children() as children:
+    with children:
         reading, writing = os.pipe()
         try:
-            vspipe = children.start(graph, environment=environment, stdout=writing, heard=_Listener(progress))
+            listener = _Listener(heard, written)
+            vspipe = children.start(graph, environment=environment, stdout=writing, heard=listener)
         finally:
             os.close(writing)
         try:
-            described = _await_description(reading, vspipe, description)
-            progress.total(described.frames)
-            ffmpeg = children.start(encoder(described), stdin=reading)
+            _check_shape(_await_told(reading, vspipe, described, Shape), shape)
+            ffmpeg = children.start(encoder, environment=environment, stdin=reading)
         finally:
             os.close(reading)
-        damage = _await_both(children, vspipe, ffmpeg)
-        if damage is None:  # vspipe tells of frames only now and then
-            progress.frames(described.frames)
-    return Piped(description=described, damage=damage)
+        return _await_both(children, vspipe, ffmpeg)
 
 
-def describe(graph: Sequence[str], environment: Mapping[str, str], *, description: Path) -> Description:
+def _check_shape(told: Shape, wanted: Shape) -> None:
+    if told != wanted:
+        raise EncodeError(
+            f"the filters give {_words(told)} here, but {_words(wanted)} when the job was begun; the input, a filter or "
+            "a model is another one. Run it again."
+        )
+
+
+def _words(shape: Shape) -> str:
+    rate = "a variable rate" if shape.rate is None else f"{shape.rate[0]}/{shape.rate[1]} fps"
+    return f"{shape.frames} frames of {shape.width}x{shape.height} in {shape.subsampling}, {shape.bits} bits, at {rate}"
+
+
+def describe(graph: Sequence[str], *, environment: Mapping[str, str], described: Path, heard: Heard) -> Description:
     """Let the script build its graph and describe it, and stop before frames are rendered.
 
     Raises:
@@ -85,11 +107,11 @@ def describe(graph: Sequence[str], environment: Mapping[str, str], *, descriptio
     with Children() as children:
         reading, writing = os.pipe()
         try:
-            vspipe = children.start(graph, environment=environment, stdout=writing, heard=_Listener(Silent()))
+            vspipe = children.start(graph, environment=environment, stdout=writing, heard=_Listener(heard, None))
         finally:
             os.close(writing)
         try:
-            return _await_description(reading, vspipe, description)
+            return _await_told(reading, vspipe, described, Description)
         finally:
             os.close(reading)
 
@@ -97,30 +119,37 @@ def describe(graph: Sequence[str], environment: Mapping[str, str], *, descriptio
 class _Listener:
     """Sorts what vspipe says: frames, indexing, our own warnings, the rest."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, heard: Heard, written: Path | None) -> None:
+        self._heard = heard
+        self._written = written
 
     def __call__(self, line: str) -> None:
         if frame := _FRAME.search(line):
-            self._progress.frames(int(frame[1]))
+            self._heard.frames(int(frame[1]), self._size())
         elif indexing := _INDEXING.search(line):
-            self._progress.stage(f"indexing {indexing[1]}")
+            self._heard.stage(f"indexing {indexing[1]}")
         elif line.startswith(logs.NAME):
             text = line.removeprefix(logs.NAME)
             level = logging.WARNING if text.startswith(logs.WARNING) else logging.INFO
-            log.log(level, "%s", text.removeprefix(logs.WARNING))
+            self._heard.say(level, text.removeprefix(logs.WARNING))
         else:
             log.debug("vspipe: %s", line)
 
+    def _size(self) -> int:
+        try:
+            return 0 if self._written is None else self._written.stat().st_size
+        except FileNotFoundError:  # the encoder has not begun to write
+            return 0
 
-def _await_description(reading: int, vspipe: Child, description: Path) -> Description:
+
+def _await_told[Told: (Shape, Description)](reading: int, vspipe: Child, described: Path, kind: type[Told]) -> Told:
     """Wait until vspipe writes its first byte or ends, then read what the script told."""
     select.select([reading], [], [])
-    found = descriptions.read(description)
+    found = descriptions.read(described)
     if found is None:
         vspipe.finish(seconds=10)
-        found = descriptions.read(description)
-    if isinstance(found, Description):
+        found = descriptions.read(described)
+    if isinstance(found, kind):
         return found
     if isinstance(found, descriptions.Refusal):
         raise _error(found)
@@ -137,10 +166,10 @@ def _await_both(children: Children, vspipe: Child, ffmpeg: Child) -> str | None:
     damage = None
     for _ in (vspipe, ffmpeg):
         child = children.next_end()
-        if child is ffmpeg and child.code:
-            raise _encoder_error(ffmpeg)
         if child is vspipe and child.code and not _broken_pipe(vspipe):
             damage = _damage(vspipe)
+        if child is ffmpeg and child.code and damage is None:  # with a damaged source it may have got no frame
+            raise _encoder_error(ffmpeg)
     if _broken_pipe(vspipe):
         raise EncodeError("ffmpeg stopped reading before the last frame.")
     return damage

@@ -26,7 +26,11 @@ order            interpolate-first (default) or upscale-first
 start, end       seconds of the source; the end is exclusive
 strict           1: an error instead of any fallback
 codec            convert only to formats this codec takes (default: to those YUV4MPEG2 takes)
-describe         file that receives a JSON description of the output; errors are written there too
+frames           FIRST:END, frames of the output to write, the end exclusive (default: all)
+parent           number of the process with which this one ends
+describe         file that receives JSON: a description of the output, or with frames its shape; errors too
+chunk            describe where the output may be cut into chunks of so many frames, or of about half a minute's work
+                 (auto), beside the rest
 ================ ==================================================================================
 """
 
@@ -34,6 +38,8 @@ import bisect
 import ctypes
 import logging
 import os
+import resource
+import signal
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -41,14 +47,17 @@ from pathlib import Path
 from typing import Any
 
 import vapoursynth as vs
+from msgspec.structs import replace
 
 from vsmagic import chain as chains
 from vsmagic import logs
+from vsmagic.backends import base as backends
 from vsmagic.chain import Chain, InterpolateStep, TrimStep
 from vsmagic.clips import times
-from vsmagic.encode import output
+from vsmagic.encode import cutting, output
 from vsmagic.encode.codecs import CODECS
 from vsmagic.encode.description import Refusal
+from vsmagic.encode.networks import Networks
 from vsmagic.errors import OptionError, VsmagicError
 from vsmagic.source import source
 from vsmagic.tempo import at_least_one
@@ -59,11 +68,13 @@ _TEXTS = (
 )  # fmt: skip
 _NUMBERS = ("scale", "denoise", "scene_threshold", "start", "end")
 _FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
-_KNOWN = ("source", "track", "loader", "chain", "codec", "describe", *_FLAGS)
+_KNOWN = ("source", "track", "loader", "chain", "codec", "frames", "describe", "chunk", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 _CACHE_MIB = 512
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _FRAME_BYTES = 64 * 1024
+_KIB = 1024  # Linux counts memory in these
+_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 def build(given: Mapping[str, object]) -> vs.VideoNode:
@@ -74,6 +85,7 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
     arguments = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in given.items()}
     logs.to_stderr(logging.INFO)
     _return_frames_to_system()
+    _end_with_parent(arguments.pop("parent", None))
     _go_back()
     try:
         return _build(arguments)
@@ -96,6 +108,15 @@ def _return_frames_to_system() -> None:
         mallopt(_M_MMAP_THRESHOLD, _FRAME_BYTES)
 
 
+def _end_with_parent(parent: str | None) -> None:
+    """Let this process be killed when the one that started it dies, however it dies: nobody would read on."""
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # it died before
+        sys.exit(1)
+
+
 def _go_back() -> None:
     """Return to the folder that vspipe was started in: it goes to the script's, where relative paths mean nothing."""
     folder = Path(os.environ.get("PWD", ""))
@@ -111,18 +132,50 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
         raise OptionError("encode.vpy: no source given; add --arg source=FILE.")
     # Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled.
     vs.core.max_cache_size = _CACHE_MIB
-    chain = _chain(arguments)
+    chain, networks = _chain(arguments), Networks()
     original = source(
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
         loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
-    clip, begin, slowdown = _apply(chain, original)
+    with backends.told(networks.hear):
+        clip, begin, slowdown = _apply(chain, original)
     clip = output.fit(clip, _formats(arguments))
+    if "frames" in arguments:
+        return _part(clip, arguments)
     if "describe" in arguments:
         whole = not any(isinstance(step, TrimStep) for step in chain.steps)
         described = output.describe(clip, original, begin=begin, whole=whole, slowdown=slowdown)
+        each = _each(arguments.get("chunk"), clip, networks)
+        bounds = () if each is None else cutting.bounds(clip, original, each, begin=begin, slowdown=slowdown)
+        described = replace(described, bounds=bounds, networks=networks.told(), memory=_memory())
         output.write(Path(arguments["describe"]), described)
     return clip
+
+
+def _part(clip: vs.VideoNode, arguments: Mapping[str, str]) -> vs.VideoNode:
+    """Return some frames of the output, and tell the shape of all of it."""
+    first, _, end = arguments["frames"].partition(":")
+    if not (first.isdecimal() and end.isdecimal() and 0 <= int(first) < int(end) <= clip.num_frames):
+        raise OptionError(
+            f"encode.vpy: frames is {arguments['frames']!r}; expected FIRST:END with 0 <= FIRST < END <= {clip.num_frames}."
+        )
+    if "describe" in arguments:
+        output.write(Path(arguments["describe"]), output.shape(clip))
+    return clip[int(first) : int(end)]
+
+
+def _each(asked: str | None, clip: vs.VideoNode, networks: Networks) -> int | None:
+    """Return how many frames a chunk should have; None where that is not asked for."""
+    if asked != "auto":
+        return None if asked is None else max(1, int(_number("chunk", asked)))
+    if clip.num_frames < 2 * cutting.LEAST:  # one chunk, whatever the work: it need not be counted
+        return cutting.LEAST * 2
+    return cutting.length(networks.operations(clip.num_frames), clip.width * clip.height)
+
+
+def _memory() -> int:
+    """Return the most bytes of memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
 
 
 def _apply(chain: Chain, clip: vs.VideoNode) -> tuple[vs.VideoNode, Fraction, Fraction]:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from vsmagic.digest import digest
 from vsmagic.encode.description import Description
 from vsmagic.encode.timecodes import Timeline
-from vsmagic.errors import OutputError
+from vsmagic.errors import EncodeError, OutputError
 from vsmagic.media import Media, VideoTrack
 
 # A container's claim may be off by a little without a frame being lost.
@@ -22,6 +23,44 @@ class Seen:
     """Seconds from the start of its first frame to the end of its last."""
     audio: int
     """Sound tracks with at least one packet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What the file of a chunk really holds."""
+
+    frames: int
+    delay: int
+    """How many frames at most are decoded before the one that is shown next."""
+    head: str
+    """SHA-256 of what a decoder must know first."""
+
+
+def stored(path: Path) -> Stored:
+    """Read the packets of a file with one video stream; none where the encoder was given no frame.
+
+    Raises:
+        EncodeError: it cannot be read.
+    """
+    import av
+
+    if not path.exists() or not path.stat().st_size:
+        return Stored(frames=0, delay=0, head="")
+    try:
+        with av.open(f"file:{path}") as file:
+            if not file.streams.video:
+                return Stored(frames=0, delay=0, head="")
+            video = file.streams.video[0]
+            shown = [packet.pts for packet in file.demux(video) if packet.size and packet.pts is not None]
+            head = digest(bytes(video.codec_context.extradata or b""))
+    except av.FFmpegError as error:
+        raise EncodeError(
+            f"the encoder ended without an error, but left a file that cannot be read ({error})."
+        ) from error
+    ranks = {pts: rank for rank, pts in enumerate(sorted(shown))}
+    return Stored(
+        frames=len(shown), delay=max((place - ranks[pts] for place, pts in enumerate(shown)), default=0), head=head
+    )
 
 
 def look(path: Path) -> Seen:

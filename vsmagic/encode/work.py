@@ -1,28 +1,35 @@
-"""Does a prepared job: pipe, stamp, mux, check, and give the finished file its name."""
+"""Does a prepared job: describe, make what is missing of the chunks, join, mux, check, and give the file its name."""
 
-import errno
 import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from vsmagic.encode import carry, mux, pipeline, verify
+from vsmagic.encode import carry, folder, local, mux, pipeline, verify
+from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
+from vsmagic.encode.chunk import Task
 from vsmagic.encode.description import Description
-from vsmagic.encode.encoder import discard_command, encode_command, nominal_rate
-from vsmagic.encode.job import Job, Prepared
+from vsmagic.encode.encoder import discard_command, nominal_rate
+from vsmagic.encode.folder import Folder, disk_errors
+from vsmagic.encode.identity import Identity, Stamp, stamp, versions
+from vsmagic.encode.job import Job, Prepared, describe
+from vsmagic.encode.join import join
+from vsmagic.encode.listening import Listening
+from vsmagic.encode.making import make
 from vsmagic.encode.original import Original
+from vsmagic.encode.pool import Pool
 from vsmagic.encode.progress import Progress
-from vsmagic.encode.stamp import stamp
+from vsmagic.encode.records import Record
 from vsmagic.encode.stopping import stoppable
-from vsmagic.encode.timecodes import Timeline, read_durations, timeline
-from vsmagic.errors import EncodeError, OutputError
+from vsmagic.encode.tasks import encoder_arguments, tasks
+from vsmagic.encode.timecodes import Timeline, timeline
+from vsmagic.encode.workers import Workers
+from vsmagic.errors import EncodeError, OutputError, SourceError
 
 log = logging.getLogger(__name__)
 
@@ -37,81 +44,160 @@ class Result:
     width: int
     height: int
     elapsed: float
-    """Seconds it took."""
+    """Seconds that this run took."""
     loss: str | None
     """What of a damaged input could not be decoded, in words; None when all of it could."""
+    made: int
+    """Frames that this run made; the others an earlier one had."""
 
 
 def run(prepared: Prepared, progress: Progress) -> Result:
     """Make the output.
 
-    Nothing but the finished, checked file is ever seen under the output's name; nothing is left when it fails or
-    is stopped.
+    Nothing but the finished, checked file is ever seen under the output's name. Chunks that are finished when it fails
+    or is stopped stay in a hidden folder beside it, and the next run of the same job goes on there.
 
     Raises:
         VsmagicError: of the class that tells what failed.
         Stopped: Ctrl-C, SIGTERM or SIGHUP.
     """
     started = time.monotonic()
-    with stoppable(), _working_folder(prepared) as folder, _disk_errors(prepared.job.output):
-        piped = pipeline.run(
-            prepared.graph_command(folder),
-            prepared.vspipe.environ(),
-            lambda description: _encoder(prepared, description, folder),
-            description=folder / "clip.json",
-            progress=progress,
+    with stoppable():
+        progress.stage("starting")
+        source = _stamp(prepared)
+        description = describe(prepared, Listening(progress))
+        if description.dynamic_hdr:
+            log.warning("%s metadata cannot be carried over and is left out", " and ".join(description.dynamic_hdr))
+        if prepared.container is None:
+            return _measured(prepared, description, progress, started)
+        with folder.held(prepared.job.output) as here, disk_errors(prepared.job.output):
+            return _made(prepared, description, source, here, progress, started)
+
+
+def _stamp(prepared: Prepared) -> Stamp:
+    try:
+        return stamp(prepared.job.source)
+    except OSError as error:
+        raise SourceError(f"{prepared.job.source}: cannot be read ({error.strerror}).") from error
+
+
+def _measured(prepared: Prepared, description: Description, progress: Progress, started: float) -> Result:
+    """Render everything and keep nothing."""
+    listening = Listening(progress)
+    progress.begin([description.frames], {})
+    with tempfile.TemporaryDirectory() as name:
+        told = Path(name) / "clip.json"
+        arguments = {**prepared.graph(), "frames": f"0:{description.frames}", "parent": str(os.getpid())}
+        damage = pipeline.run(
+            vspipes.command(prepared.vspipe, {**arguments, "describe": str(told)}, progress=True),
+            discard_command(prepared.ffmpeg, description),
+            environment=prepared.vspipe.environ(),
+            described=told,
+            shape=description.shape,
+            written=None,
+            heard=listening,
+            children=Children(),
         )
-        frames = timeline(read_durations(folder / "frames.json"))
-        loss = _loss(prepared, piped, frames)
-        if prepared.container is not None:
-            progress.stage("adding sound and the rest")
-            original = prepared.original(piped.description, frames.duration if piped.damage else None)
-            finished = _finish(prepared, piped.description, frames, original, folder)
-            _place(finished, prepared.job)
     return Result(
-        frames=frames.frames,
-        duration=frames.duration,
-        width=piped.description.width,
-        height=piped.description.height,
+        frames=description.frames,
+        duration=Fraction(*description.duration),
+        width=description.width,
+        height=description.height,
         elapsed=time.monotonic() - started,
-        loss=loss,
+        loss=None if damage is None else f"{prepared.job.source.name} is damaged: {damage}",
+        made=description.frames,
     )
 
 
-def _encoder(prepared: Prepared, description: Description, folder: Path) -> list[str]:
-    if description.dynamic_hdr:
-        log.warning("%s metadata cannot be carried over and is left out", " and ".join(description.dynamic_hdr))
-    if prepared.codec is None:
-        return discard_command(prepared.ffmpeg, description)
-    return encode_command(prepared.ffmpeg, prepared.codec, prepared.quality, description, _picture(prepared, folder))
+def _made(
+    prepared: Prepared, description: Description, source: Stamp, here: Folder, progress: Progress, started: float
+) -> Result:
+    """Make the chunks that are missing, and the output of all of them."""
+    wanted = tasks(prepared, description)
+    kept = _kept(prepared, description, source, here, wanted)
+    progress.begin(
+        [task.frames for task in wanted],
+        {task.number: kept[task.file].size for task in wanted if task.file in kept},
+    )
+
+    def unchanged() -> None:
+        if _stamp(prepared) != source:
+            raise SourceError(
+                f"{prepared.job.source}: was changed while it was read; run it again when it is finished."
+            )
+
+    records = make(wanted, kept, _workers(prepared, description, here), Listening(progress), unchanged)
+    progress.stage("adding sound and the rest")
+    frames = timeline([length for record in records for length in record.lengths])
+    if not frames.frames:
+        raise SourceError(f"{prepared.job.source}: no frame can be decoded ({records[0].damage}); get the file again.")
+    loss = _loss(prepared, description, records, frames)
+    _place(_finish(prepared, description, records, frames, here.path), prepared.job)
+    if not prepared.job.keep:
+        here.clear()
+    return Result(
+        frames=frames.frames,
+        duration=frames.duration,
+        width=description.width,
+        height=description.height,
+        elapsed=time.monotonic() - started,
+        loss=loss,
+        made=frames.frames - sum(record.frames for record in kept.values()),
+    )
 
 
-def _picture(prepared: Prepared, folder: Path) -> Path:
-    # MP4 keeps exact times and colour tags. It holds no FFV1, whose only container rounds to milliseconds anyway.
-    return folder / ("picture.mkv" if prepared.codec is not None and prepared.codec.name == "ffv1" else "picture.mp4")
+def _kept(
+    prepared: Prepared, description: Description, source: Stamp, here: Folder, wanted: Sequence[Task]
+) -> Mapping[str, Record]:
+    """Return what an earlier run of the same job finished; what another job left is thrown away, with the reason."""
+    what = Identity(
+        source=source,
+        graph=prepared.graph(),
+        encoder=encoder_arguments(prepared, description),
+        versions=versions(prepared.ffmpeg.version),
+        description=description,
+    )
+    now = folder.job(prepared.job.source, prepared.job.output, what)
+    before = here.job()
+    changed = [] if before is None else folder.changes(before, now)
+    if before is None or changed or not prepared.job.resume:
+        if changed and folder.finished(here.path):
+            log.warning("an earlier run cannot be continued, for %s; beginning afresh", ", and ".join(changed))
+        here.begin(now)
+        return {}
+    kept = here.finished([task.file for task in wanted])
+    if kept:
+        done = sum(record.frames for record in kept.values())
+        log.info("going on: %d of %d frames are there from an earlier run", done, description.frames)
+    return kept
 
 
-def _loss(prepared: Prepared, piped: pipeline.Piped, frames: Timeline) -> str | None:
+def _workers(prepared: Prepared, description: Description, here: Folder) -> Workers:
+    asked = prepared.job.workers
+    return Pool(
+        here.path,
+        local.tools(prepared.vspipe, prepared.ffmpeg, description, asked=asked if isinstance(asked, int) else None),
+    )
+
+
+def _loss(prepared: Prepared, description: Description, records: Sequence[Record], frames: Timeline) -> str | None:
     """Say what of a damaged input is missing."""
-    description = piped.description
-    if piped.damage is not None:
-        return (
-            f"{prepared.job.source.name} is damaged: decoding failed after frame {frames.frames} of "
-            f"{description.frames} ({piped.damage})"
-        )
+    name, damage = prepared.job.source.name, records[-1].damage
+    if damage is not None:
+        at = f"after frame {frames.frames} of {description.frames}"
+        return f"{name} is damaged: decoding failed {at} ({damage})"
     words = verify.shortfall(prepared.media, prepared.video, description) if description.whole else None
-    return None if words is None else f"{prepared.job.source.name} is damaged: {words}"
+    return None if words is None else f"{name} is damaged: {words}"
 
 
-def _finish(prepared: Prepared, description: Description, frames: Timeline, original: Original, folder: Path) -> Path:
-    """Give the picture its exact times, add the rest of the input, check the result."""
-    picture = _picture(prepared, folder)
-    if description.rate is None:
-        stamped = picture.with_stem("stamped")
-        stamp(picture, stamped, frames, nominal_rate(description))
-        picture.unlink()
-        picture = stamped
-    finished = folder / f"finished{prepared.job.output.suffix.lower()}"
+def _finish(
+    prepared: Prepared, description: Description, records: Sequence[Record], frames: Timeline, here: Path
+) -> Path:
+    """Join the chunks, add the rest of the input, check the result."""
+    picture = (here / "picture").with_suffix(Path(records[0].file).suffix)
+    join(records, here, picture, frames, nominal_rate(description))
+    finished = here / f"finished{prepared.job.output.suffix.lower()}"
+    original = prepared.original(description, frames.duration if records[-1].damage else None)
     muxed = _mux(prepared, picture, frames, original, finished)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
     carry.tell(muxed.carried)
@@ -137,32 +223,6 @@ def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original
         words = pipeline.last_words(ffmpeg)
         log.debug("ffmpeg refused: %s", words)
     raise EncodeError(f"ffmpeg could not write the finished file: {words}.")
-
-
-@contextmanager
-def _working_folder(prepared: Prepared) -> Iterator[Path]:
-    """A hidden folder beside the output, so that the finished file only needs to be renamed."""
-    output = prepared.job.output
-    beside: dict[str, Any] = {} if prepared.container is None else {"dir": output.parent, "prefix": f".{output.name}."}
-    try:
-        folder = tempfile.TemporaryDirectory(**beside)
-    except OSError as error:
-        raise OutputError(
-            f"{output.parent}: cannot be written ({error.strerror}); change its permissions or choose another folder."
-        ) from error
-    with folder as name:
-        yield Path(name)
-
-
-@contextmanager
-def _disk_errors(output: Path) -> Iterator[None]:
-    """Turn the system's refusals into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OutputError(f"{output.parent}: the disk is full; free space or choose another folder.") from error
-        raise OutputError(f"{output}: cannot be written ({error.strerror or error}).") from error
 
 
 def _place(finished: Path, job: Job) -> None:

@@ -25,6 +25,17 @@ class Gpu:
 
 
 @functools.cache
+def count() -> int:
+    """Return how many GPUs the driver shows; 0 without a driver."""
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    found = ctypes.c_int()
+    return 0 if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(found)) else found.value
+
+
+@functools.cache
 def facts(device: int) -> Gpu:
     """Describe a GPU by its number.
 

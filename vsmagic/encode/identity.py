@@ -1,0 +1,99 @@
+"""What a job is, so that a later run of the same command can tell whether it goes on or begins afresh."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from vsmagic.encode.description import Description
+
+_SAMPLES = 16
+_SAMPLE_BYTES = 2**16
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells one content of a file from another without reading all of it."""
+
+    size: int
+    """Bytes."""
+    modified: int
+    """Nanoseconds since 1970."""
+    sample: str
+    """SHA-256 over blocks spread over the file."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that changes a bit of a chunk."""
+
+    source: Stamp
+    graph: Mapping[str, str]
+    """Arguments of ``encode.vpy``, the chain among them."""
+    encoder: tuple[str, ...]
+    """What ffmpeg is told."""
+    versions: Mapping[str, str]
+    """Of whatever makes pixels and packets, by name."""
+    description: Description
+
+
+def stamp(path: Path) -> Stamp:
+    """Take the stamp of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    told = path.stat()
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        for number in range(_SAMPLES):
+            file.seek(max(0, told.st_size - _SAMPLE_BYTES) * number // (_SAMPLES - 1))
+            found.update(file.read(_SAMPLE_BYTES))
+    return Stamp(size=told.st_size, modified=told.st_mtime_ns, sample=found.hexdigest())
+
+
+def versions(ffmpeg: str) -> dict[str, str]:
+    """Return the versions of this package, of VapourSynth and its plugins, and of ffmpeg."""
+    found = {
+        name: each.version
+        for each in metadata.distributions()
+        if (name := str(each.metadata["Name"]).lower()).startswith(("vapoursynth", "vsmagic"))
+    }
+    return {**dict(sorted(found.items())), "ffmpeg": ffmpeg}
+
+
+def changes(before: Identity, now: Identity) -> list[str]:
+    """Say in words what is not as it was; nothing when a job can go on."""
+    return list(_changes(before, now))
+
+
+def _changes(before: Identity, now: Identity) -> Iterator[str]:
+    if before.source != now.source:
+        yield "the input changed"
+    if before.graph.get("chain") != now.graph.get("chain"):
+        yield "the chain changed"
+    others = {key: value for key, value in now.graph.items() if key != "chain"}
+    if {key: value for key, value in before.graph.items() if key != "chain"} != others:
+        yield "the input, its track or how it is read changed"
+    if before.encoder != now.encoder:
+        yield "the codec or its options changed"
+    if before.description.networks != now.description.networks:
+        yield _networks(before.description, now.description)
+    if before.versions != now.versions:
+        yield _updated(before.versions, now.versions)
+    told, tells = (replace(each.description, networks=(), memory=0, bounds=()) for each in (before, now))
+    if told != tells:
+        yield "the filters give another clip"
+    elif before.description.bounds != now.description.bounds:
+        yield "the chunks are cut elsewhere"
+
+
+def _networks(before: Description, now: Description) -> str:
+    names = sorted({one.name for one in {*before.networks} ^ {*now.networks}})
+    return f"model {', '.join(names)} changed, or what runs it"
+
+
+def _updated(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return ", ".join(f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in names)

@@ -1,0 +1,102 @@
+"""Chunks made on this machine: one thread each, which waits for a vspipe and an ffmpeg of its own."""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vsmagic.encode import chunk
+from vsmagic.encode.children import Children
+from vsmagic.encode.chunk import Task, Tools
+from vsmagic.encode.folder import disk_errors
+from vsmagic.encode.workers import Event, Failed, Made, Rendered, Said, Staged
+from vsmagic.errors import VsmagicError
+
+log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Workers on this machine."""
+
+    def __init__(self, folder: Path, tools: Sequence[Tools]) -> None:
+        """Make a pool that works when it is entered.
+
+        Args:
+            folder: of the job.
+            tools: of each worker; there are as many workers.
+        """
+        self._folder = folder
+        self._idle = list(tools)
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._running: dict[int, _Running] = {}
+
+    @property
+    def free(self) -> int:
+        """How many more tasks can be started now."""
+        return len(self._idle)
+
+    def start(self, task: Task) -> None:
+        """Begin a chunk."""
+        running = _Running(task, self._folder, self._idle.pop(), self._events)
+        self._running[task.number] = running
+        running.thread.start()
+
+    def next(self) -> Event:
+        """Wait for the next event of any chunk."""
+        event = self._events.get()
+        if isinstance(event, Made | Failed):
+            ended = self._running.pop(event.number)
+            ended.thread.join()
+            self._idle.append(ended.tools)
+        return event
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop whatever still runs."""
+        for running in self._running.values():
+            running.children.stop()
+        for running in self._running.values():
+            running.thread.join()
+
+
+class _Running:
+    """One chunk in the making."""
+
+    def __init__(self, task: Task, folder: Path, tools: Tools, events: "queue.SimpleQueue[Event]") -> None:
+        self.tools = tools
+        self.children = Children()
+        self._task, self._folder, self._events = task, folder, events
+        self.thread = threading.Thread(target=self._work, name=f"chunk {task.number}", daemon=True)
+
+    def _work(self) -> None:
+        try:
+            with disk_errors(self._folder / self._task.file):
+                record = chunk.make(self._task, self._folder, self.tools, self, self.children)
+        except VsmagicError as error:
+            self._events.put(Failed(number=self._task.number, error=error))
+        except BaseException as error:  # a thread's exception would end nothing
+            wrapped = VsmagicError(f"unexpected {type(error).__name__}: {error}.")
+            wrapped.__cause__ = error
+            self._events.put(Failed(number=self._task.number, error=wrapped))
+        else:
+            self._events.put(Made(number=self._task.number, record=record))
+
+    def frames(self, done: int, size: int) -> None:
+        """See :class:`~vsmagic.encode.pipeline.Heard`."""
+        self._events.put(Rendered(number=self._task.number, frames=done, size=size))
+
+    def stage(self, words: str) -> None:
+        """Something without frames to count goes on."""
+        self._events.put(Staged(words=words))
+
+    def say(self, level: int, words: str) -> None:
+        """The script said something."""
+        self._events.put(Said(level=level, words=words))
