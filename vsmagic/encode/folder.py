@@ -1,4 +1,4 @@
-"""The folder of a job, beside its output: what the job is, its finished chunks, and a lock while somebody works on it."""
+"""The folder of a job, beside its output: what the job is, its finished chunks, a lock while somebody works on it."""
 
 import errno
 import fcntl
@@ -152,7 +152,7 @@ def known() -> list[Path]:
 
 
 def read_job(path: Path) -> Job | None:
-    """Return what a folder says of its job; None where it says nothing, or nothing that can be read, which is logged."""
+    """Return what a folder says of its job; None where it says nothing, or nothing readable, which is logged."""
     try:
         return msgspec.json.decode((path / _JOB).read_bytes(), type=Job)
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def _take(descriptor: int, output: Path) -> None:
     except BlockingIOError as error:
         who = _told(descriptor)
         raise OutputError(
-            f"{output}: is being made already{f' by {who}' if who else ''}; wait for it, stop it, or choose another name."
+            f"{output}: is being made{f' by {who}' if who else ''} ; wait for it, stop it, or choose another name."
         ) from error
     except OSError as error:
         log.warning("%s: the disk cannot lock files (%s); start nothing else that makes it", output, error.strerror)

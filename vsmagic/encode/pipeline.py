@@ -87,8 +87,8 @@ def run(
 def _check_shape(told: Shape, wanted: Shape) -> None:
     if told != wanted:
         raise EncodeError(
-            f"the filters give {_words(told)} here, but {_words(wanted)} when the job was begun; the input, a filter or "
-            "a model is another one. Run it again."
+            f"the filters give {_words(told)} here, but {_words(wanted)} when the job was begun; the input, a filter "
+            "or a model is another one. Run it again."
         )
 
 

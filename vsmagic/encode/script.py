@@ -55,12 +55,14 @@ from vsmagic.backends import base as backends
 from vsmagic.chain import Chain, InterpolateStep, TrimStep
 from vsmagic.clips import times
 from vsmagic.encode import cutting, output
-from vsmagic.encode.codecs import CODECS
+from vsmagic.encode.codecs import CODECS, Codec
 from vsmagic.encode.description import Refusal
 from vsmagic.encode.networks import Networks
 from vsmagic.errors import OptionError, VsmagicError
-from vsmagic.source import source
+from vsmagic.source import opened
 from vsmagic.tempo import at_least_one
+
+log = logging.getLogger(__name__)
 
 _TEXTS = (
     "keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile",
@@ -133,35 +135,46 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
     # Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled.
     vs.core.max_cache_size = _CACHE_MIB
     chain, networks = _chain(arguments), Networks()
-    original = source(
+    found = opened(
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
         loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
+    original, codec = found.clip, _codec(arguments)
     with backends.told(networks.hear):
         clip, begin, slowdown = _apply(chain, original)
-    clip = output.fit(clip, _formats(arguments))
+        alpha = None if codec is None or not codec.alpha else _alpha(chain, found.alpha)
+    if found.transparent and alpha is None and "describe" not in arguments:  # else the one who asks tells
+        log.warning("%s: its transparency is left out", Path(arguments["source"]).name)
+    clip = output.fit(clip, output.Y4M if codec is None else codec.formats if alpha is None else codec.alpha)
     if "frames" in arguments:
-        return _part(clip, arguments)
+        return _part(clip, alpha, arguments)
     if "describe" in arguments:
         whole = not any(isinstance(step, TrimStep) for step in chain.steps)
-        described = output.describe(clip, original, begin=begin, whole=whole, slowdown=slowdown)
+        described = output.describe(clip, original, begin=begin, whole=whole, slowdown=slowdown, alpha=alpha is not None)
         each = _each(arguments.get("chunk"), clip, networks)
         bounds = () if each is None else cutting.bounds(clip, original, each, begin=begin, slowdown=slowdown)
         described = replace(described, bounds=bounds, networks=networks.told(), memory=_memory())
         output.write(Path(arguments["describe"]), described)
-    return clip
+    return output.pack(clip, alpha)
 
 
-def _part(clip: vs.VideoNode, arguments: Mapping[str, str]) -> vs.VideoNode:
+def _alpha(chain: Chain, alpha: vs.VideoNode | None) -> vs.VideoNode | None:
+    """Return the transparency after the steps that the picture passes."""
+    if alpha is None or any(isinstance(step, InterpolateStep) and step.duplicates != "keep" for step in chain.steps):
+        return None  # repeated frames are found in the picture, and would be others in its transparency
+    return _apply(chain, alpha)[0]
+
+
+def _part(clip: vs.VideoNode, alpha: vs.VideoNode | None, arguments: Mapping[str, str]) -> vs.VideoNode:
     """Return some frames of the output, and tell the shape of all of it."""
     first, _, end = arguments["frames"].partition(":")
     if not (first.isdecimal() and end.isdecimal() and 0 <= int(first) < int(end) <= clip.num_frames):
         raise OptionError(
-            f"encode.vpy: frames is {arguments['frames']!r}; expected FIRST:END with 0 <= FIRST < END <= {clip.num_frames}."
+            f"encode.vpy: frames is {arguments['frames']!r}; expected FIRST:END within 0:{clip.num_frames}."
         )
     if "describe" in arguments:
-        output.write(Path(arguments["describe"]), output.shape(clip))
-    return clip[int(first) : int(end)]
+        output.write(Path(arguments["describe"]), output.shape(clip, alpha=alpha is not None))
+    return output.pack(clip, alpha)[int(first) : int(end)]
 
 
 def _each(asked: str | None, clip: vs.VideoNode, networks: Networks) -> int | None:
@@ -197,13 +210,13 @@ def _apply(chain: Chain, clip: vs.VideoNode) -> tuple[vs.VideoNode, Fraction, Fr
     return clip, begin, slowdown
 
 
-def _formats(arguments: Mapping[str, str]) -> output.Formats:
+def _codec(arguments: Mapping[str, str]) -> Codec | None:
     name = arguments.get("codec")
     if name is None:
-        return output.Y4M
+        return None
     if name not in CODECS:
         raise OptionError(f"encode.vpy: codec {name!r} is unknown; expected one of {', '.join(CODECS)}.")
-    return CODECS[name].formats
+    return CODECS[name]
 
 
 def _chain(arguments: Mapping[str, str]) -> Chain:

@@ -5,23 +5,22 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import carry, folder, local, mux, pipeline, verify
+from vsmagic.encode import folder, local, losses, pipeline, verify
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
 from vsmagic.encode.chunk import Task
 from vsmagic.encode.description import Description
-from vsmagic.encode.encoder import discard_command, nominal_rate
+from vsmagic.encode.encoder import discard_command
+from vsmagic.encode.finishing import finish
 from vsmagic.encode.folder import Folder, disk_errors
 from vsmagic.encode.identity import Identity, Stamp, stamp, versions
-from vsmagic.encode.job import Job, Prepared, describe
-from vsmagic.encode.join import join
+from vsmagic.encode.job import Prepared, describe
 from vsmagic.encode.listening import Listening
 from vsmagic.encode.making import make
-from vsmagic.encode.original import Original
 from vsmagic.encode.pool import Pool
 from vsmagic.encode.progress import Progress
 from vsmagic.encode.records import Record
@@ -29,7 +28,7 @@ from vsmagic.encode.stopping import stoppable
 from vsmagic.encode.tasks import encoder_arguments, tasks
 from vsmagic.encode.timecodes import Timeline, timeline
 from vsmagic.encode.workers import Workers
-from vsmagic.errors import EncodeError, OutputError, SourceError
+from vsmagic.errors import SourceError
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +65,11 @@ def run(prepared: Prepared, progress: Progress) -> Result:
         progress.stage("starting")
         source = _stamp(prepared)
         description = describe(prepared, Listening(progress))
-        if description.dynamic_hdr:
-            log.warning("%s metadata cannot be carried over and is left out", " and ".join(description.dynamic_hdr))
+        losses.tell(prepared.video, description)
         if prepared.container is None:
             return _measured(prepared, description, progress, started)
         with folder.held(prepared.job.output) as here, disk_errors(prepared.job.output):
-            return _made(prepared, description, source, here, progress, started)
+            return _made(prepared, description, source, here, progress=progress, started=started)
 
 
 def _stamp(prepared: Prepared) -> Stamp:
@@ -110,7 +108,7 @@ def _measured(prepared: Prepared, description: Description, progress: Progress, 
 
 
 def _made(
-    prepared: Prepared, description: Description, source: Stamp, here: Folder, progress: Progress, started: float
+    prepared: Prepared, description: Description, source: Stamp, here: Folder, *, progress: Progress, started: float
 ) -> Result:
     """Make the chunks that are missing, and the output of all of them."""
     wanted = tasks(prepared, description)
@@ -132,7 +130,7 @@ def _made(
     if not frames.frames:
         raise SourceError(f"{prepared.job.source}: no frame can be decoded ({records[0].damage}); get the file again.")
     loss = _loss(prepared, description, records, frames)
-    _place(_finish(prepared, description, records, frames, here.path), prepared.job)
+    finish(prepared, description, records, frames, here.path)
     if not prepared.job.keep:
         here.clear()
     return Result(
@@ -188,47 +186,3 @@ def _loss(prepared: Prepared, description: Description, records: Sequence[Record
         return f"{name} is damaged: decoding failed {at} ({damage})"
     words = verify.shortfall(prepared.media, prepared.video, description) if description.whole else None
     return None if words is None else f"{name} is damaged: {words}"
-
-
-def _finish(
-    prepared: Prepared, description: Description, records: Sequence[Record], frames: Timeline, here: Path
-) -> Path:
-    """Join the chunks, add the rest of the input, check the result."""
-    picture = (here / "picture").with_suffix(Path(records[0].file).suffix)
-    join(records, here, picture, frames, nominal_rate(description))
-    finished = here / f"finished{prepared.job.output.suffix.lower()}"
-    original = prepared.original(description, frames.duration if records[-1].damage else None)
-    muxed = _mux(prepared, picture, frames, original, finished)
-    verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
-    carry.tell(muxed.carried)
-    mux.tell_of_sound(muxed)
-    return finished
-
-
-def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original, output: Path) -> Original:
-    """Write the finished file; what ffmpeg refuses to copy is converted, what it refuses altogether is left out."""
-    assert prepared.container is not None and prepared.codec is not None  # noqa: S101, PT018 - told by the caller
-    words = ""
-    options = mux.container_options(prepared.container, prepared.codec, frames.base)
-    options += mux.attach_covers(original, output.parent)
-    for carried in carry.fallbacks(original.carried, prepared.container):
-        attempt = replace(original, carried=carried)
-        command = mux.mux_command(prepared.ffmpeg, picture, attempt, prepared.container, output, options=options)
-        with Children() as children:
-            ffmpeg = children.start(command)
-            children.next_end()
-        if ffmpeg.code == 0:
-            return attempt
-        pipeline.raise_if_full(ffmpeg)
-        words = pipeline.last_words(ffmpeg)
-        log.debug("ffmpeg refused: %s", words)
-    raise EncodeError(f"ffmpeg could not write the finished file: {words}.")
-
-
-def _place(finished: Path, job: Job) -> None:
-    """Flush the file to disk and give it its name."""
-    with finished.open("rb+") as file:
-        os.fsync(file.fileno())
-    if job.output.exists() and not job.overwrite:
-        raise OutputError(f"{job.output}: appeared in the meantime; choose another name, or pass --overwrite.")
-    finished.replace(job.output)
