@@ -7,6 +7,7 @@ import pytest
 
 from vsmagic.errors import SourceError
 from vsmagic.media import first_time, probe
+from vsmagic.sidedata import DolbyVision
 
 
 @pytest.mark.parametrize(("name", "degrees"), [("0", 0), ("90", 90), ("180", 180), ("270", 270)])
@@ -38,7 +39,9 @@ def test_hdr(data: Path) -> None:
     assert hdr.mastering is not None
     assert hdr.mastering.luminance == (0, 1000)
     assert hdr.mastering.white == (Fraction(15634, 50000), Fraction(16449, 50000))
-    assert probe(data / "clips/hdr_dolbyvision_720p_rotate.mov").video[0].hdr.dolby_vision == (8, 2)
+    assert probe(data / "clips/hdr_dolbyvision_720p_rotate.mov").video[0].hdr.dolby_vision == DolbyVision(
+        profile=8, level=2, compatible=4
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+_VISION_FIELDS = 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mastering:
@@ -19,6 +21,27 @@ class Mastering:
     """Lowest and highest luminance in cd/m²; None when absent."""
 
 
+# What remains of Dolby Vision without its metadata, by the compatibility the container names (Dolby Vision Streams
+# Within the ISO Base Media File Format, 2.x), and by the profiles that allow only one.
+_BASES = {1: "HDR10", 2: "SDR", 4: "HLG", 6: "HDR10"}
+_BASES_OF_PROFILES = {4: "SDR", 7: "HDR10", 9: "SDR"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DolbyVision:
+    """What a container says of a Dolby Vision stream."""
+
+    profile: int
+    level: int
+    compatible: int | None = None
+    """What the base layer alone is shown as: 0 nothing, 1 and 6 HDR10, 2 SDR, 4 HLG; None when untold."""
+
+    @property
+    def base(self) -> str | None:
+        """What remains without the metadata: HDR10, HLG or SDR; None: nothing that could be shown."""
+        return _BASES_OF_PROFILES.get(self.profile) or _BASES.get(self.compatible or 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hdr:
     """HDR metadata in the container; streams may carry more in their frames."""
@@ -26,8 +49,7 @@ class Hdr:
     mastering: Mastering | None = None
     light_level: tuple[int, int] | None = None
     """MaxCLL and MaxFALL in cd/m²."""
-    dolby_vision: tuple[int, int] | None = None
-    """Dolby Vision profile and level."""
+    dolby_vision: DolbyVision | None = None
 
 
 def read_display(matrix: bytes | None) -> tuple[int, bool]:
@@ -45,8 +67,16 @@ def read_hdr(side: Mapping[str, bytes]) -> Hdr:
     return Hdr(
         mastering=_mastering(side.get("mastering_display_metadata", b"")),
         light_level=struct.unpack("=2I", level) if len(level) == 8 else None,
-        dolby_vision=(vision[2], vision[3]) if len(vision) >= 4 else None,
+        dolby_vision=_dolby_vision(vision),
     )
+
+
+def _dolby_vision(data: bytes) -> DolbyVision | None:
+    """Read libavutil's AVDOVIDecoderConfigurationRecord, of one byte a field."""
+    if len(data) < _VISION_FIELDS:
+        return None
+    _, _, profile, level, _, _, _, compatible = data[:_VISION_FIELDS]
+    return DolbyVision(profile=profile, level=level, compatible=compatible)
 
 
 def _mastering(data: bytes) -> Mastering | None:

@@ -4,6 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,18 @@ _USUAL_RATES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A file that was opened."""
+
+    clip: vs.VideoNode
+    """What :func:`source` returns."""
+    alpha: vs.VideoNode | None
+    """The transparency: gray, full range, of the clip's size, frames and times; None: none that could be decoded."""
+    transparent: bool
+    """The file has transparency, decoded or not."""
+
+
 def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> vs.VideoNode:
     """Open a video file as a clip.
 
@@ -54,6 +67,14 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
         OutputError: the cache folder cannot be made.
         SetupError: ``ffms2`` was asked for and is not installed.
     """
+    found = opened(path, track=track, loader=loader)
+    if found.transparent:
+        log.warning("%s: has an alpha channel, which is left out", Path(path).name)
+    return found.clip
+
+
+def opened(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> Opened:
+    """Open a video file as :func:`source` does, with its transparency as a clip of its own."""
     if loader not in _LOADERS:
         raise OptionError(f"source: loader {loader!r} is not known; expected {', '.join(_LOADERS)}.")
     if isinstance(track, bool) or not isinstance(track, int) or track < 0:
@@ -63,9 +84,26 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SourceError(f"{path}: {what}; expected a video file.")
     loaded = _LOADERS[loader](path, track)
-    if loaded.alpha:
-        log.warning("%s: has an alpha channel, which is left out", path.name)
-    return timed(loaded, path.name)
+    clip = timed(loaded, path.name)
+    return Opened(clip=_without_alpha(clip), alpha=_alpha(clip), transparent=loaded.alpha)
+
+
+def _alpha(clip: vs.VideoNode) -> vs.VideoNode | None:
+    """Return the alpha that the loader attached to each frame, with the frame's own properties."""
+    attached = clip.get_frame(0).props.get("_Alpha")
+    # A turned picture's alpha would have to be turned on its own; the loader does not.
+    if not isinstance(attached, vs.VideoFrame) or (attached.width, attached.height) != (clip.width, clip.height):
+        return None
+    props = [name for name in clip.get_frame(0).props if name != "_Alpha"]
+    alpha = clip.std.PropToClip("_Alpha").std.CopyFrameProps(clip, props=props)
+    return clips.keep_times(alpha.std.SetFrameProps(_Range=int(vs.RANGE_FULL)), clip)
+
+
+def _without_alpha(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return the clip with nothing attached to its frames, which would be kept as long as they are."""
+    if "_Alpha" not in clip.get_frame(0).props:
+        return clip
+    return clips.keep_times(clip.std.RemoveFrameProps("_Alpha"), clip)
 
 
 def timed(loaded: Loaded, name: str) -> vs.VideoNode:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsmagic.cli.main import log_to_stderr
+from vsmagic.cli.trailing import TRAILING, Trailing
 from vsmagic.errors import OptionError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Workers(click.ParamType[Any]):
         return value
 
 
-@click.command()
+@click.command(cls=Trailing)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--keyframes", metavar="FILE", help="JSON file with the crop to undo, over time.")
@@ -154,9 +155,21 @@ class Workers(click.ParamType[Any]):
     is_flag=True,
     help="An error, not f32, where the backend that enlarges or adds frames lacks --precision.",
 )
-@click.option("--codec", metavar="NAME", help="h264, h265, av1 or ffv1 (default: h264, h265 above 8 bits).")
-@click.option("--crf", type=_Number(), metavar="N", help="Quality, lower is better; each codec has its own scale.")
-@click.option("--preset", metavar="NAME", help="Speed against size, in the encoder's own words.")
+@click.option(
+    "--codec",
+    metavar="NAME",
+    help="h264, h265, av1, ffv1, prores; on a graphics card h264_nvenc, h265_nvenc, av1_nvenc, h264_qsv, h265_qsv, "
+    "av1_qsv (default: h264, h265 above 8 bits).",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="What the picture may cost: for each codec a rate factor and a preset, named in docs/encoding.md.",
+)
+@click.option("--crf", type=_Number(), metavar="N", help="Rate factor instead; lower is better.")
+@click.option("--preset", metavar="NAME", help="Speed against size instead, in the encoder's own words.")
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
 @click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
@@ -177,7 +190,8 @@ def enhance(
     With --fps, --multiplier or --slowdown alone the size stays; add --target auto, --scale or --size to enlarge too.
     Sound, subtitles, chapters, attachments and tags are copied, colour tags and frame times kept. OUT's extension
     chooses the container: .mp4, .m4v, .mov, .mkv or .webm. It appears only when it is complete and checked.
-    OUT may be the null device, to measure speed.
+    OUT may be the null device, to measure speed. What follows the files after -- goes to ffmpeg's encoder:
+    vsmagic enhance in.mkv out.mkv --codec h265 -- -tune grain -x265-params aq-mode=3
     """
     log_to_stderr(debug=debug or bool(ctx.obj), level=logging.WARNING if quiet else logging.INFO)
     from vsmagic import chain as chains
@@ -185,10 +199,11 @@ def enhance(
     from vsmagic.encode.stopping import Stopped
 
     chain = _chain(flags)
-    names = ("track", "loader", "codec", "crf", "preset", "ffmpeg", "overwrite", "audio", "chunk", "workers", "resume",
-             "keep")  # fmt: skip
+    names = ("track", "loader", "codec", "quality", "crf", "preset", "ffmpeg", "overwrite", "audio", "chunk", "workers",
+             "resume", "keep")  # fmt: skip
+    given = {name: flags[name] for name in names}
     text = chains.to_json(chain)
-    prepared = prepare(Job(source=source, output=output, chain=text, **{name: flags[name] for name in names}))
+    prepared = prepare(Job(source=source, output=output, chain=text, raw=ctx.meta[TRAILING], **given))
     work = _work(chain, prepared.video)
     if work is not None and flags["chain_file"] is None and flags["order"] is None:
         chain = chains.ordered(chain, work.cheaper)

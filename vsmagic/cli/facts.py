@@ -120,7 +120,7 @@ def _hdr(hdr: Hdr) -> dict[str, Any] | None:
     kinds = {
         "mastering_luminance": [float(value) for value in hdr.mastering.luminance or ()] if hdr.mastering else None,
         "light_level": list(hdr.light_level) if hdr.light_level else None,
-        "dolby_vision_profile": hdr.dolby_vision[0] if hdr.dolby_vision else None,
+        "dolby_vision_profile": hdr.dolby_vision.profile if hdr.dolby_vision else None,
     }
     return {name: value for name, value in kinds.items() if value} or None
 

@@ -61,8 +61,6 @@ class Codec:
     """The encoder needs a device, which only a trial can find."""
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of ProRes, by chroma subsampling: quality to profile."""
-    file: str = "mp4"
-    """Extension of a file that holds the picture alone, with exact times and all tags as far as there is one."""
     lossless: bool = False
 
 
@@ -176,8 +174,6 @@ _FFV1 = Codec(
         "best": {"-coder": "1", "-context": "1", "-slices": "4"},
     },
     options=("-level", "3", "-g", "1", "-slicecrc", "1"),
-    # Matroska is the only container of ours that holds it, and rounds times to milliseconds anyway.
-    file="mkv",
     lossless=True,
 )
 _PRORES = Codec(
@@ -194,7 +190,6 @@ _PRORES = Codec(
         "444": {"fast": "4444", "balanced": "4444", "best": "4444xq"},
     },
     options=("-vendor", "apl0"),
-    file="mov",
 )
 
 CODECS: dict[str, Codec] = {

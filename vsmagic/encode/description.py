@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-Subsampling = Literal["gray", "420", "422", "444", "411"]
+Subsampling = Literal["gray", "420", "422", "444", "411", "rgb"]
 
 
 class Light(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, tag="shape"):
     rate: tuple[int, int] | None
     """Frames a second as numerator and denominator; None: the durations vary."""
     frames: int
+    alpha: bool = False
+    """The pipe carries a second picture below the first: its luma is the alpha of the first, full range."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -70,6 +72,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, tag="description"):
     pixel_aspect: tuple[int, int] | None
     fields: Literal["progressive", "top", "bottom"] | None
     light: Light
+    alpha: bool = False
+    """As in :class:`Shape`; width and height are those of the picture alone."""
     dynamic_hdr: tuple[str, ...] = ()
     """Kinds of HDR metadata that vary by frame and that no encoder here carries over."""
     begin: tuple[int, int]
@@ -96,7 +100,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, tag="description"):
         """What every run of the same graph must tell."""
         return Shape(
             width=self.width, height=self.height, subsampling=self.subsampling, bits=self.bits, rate=self.rate,
-            frames=self.frames,
+            frames=self.frames, alpha=self.alpha,
         )  # fmt: skip
 
     @property

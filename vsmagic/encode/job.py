@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import carry, mux, pipeline
+from vsmagic.encode import carry, losses, mux, pipeline
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.carry import SOUNDS, Sound
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
 from vsmagic.encode.description import Description
-from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, video_options
+from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, try_encoder, video_options
 from vsmagic.encode.ffmpeg import Ffmpeg, find_ffmpeg
 from vsmagic.encode.original import Original, Span
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
@@ -40,6 +40,10 @@ class Job:
     """Name in :data:`vsmagic.encode.codecs.CODECS`; None chooses by container and bit depth."""
     crf: float | None = None
     preset: str | None = None
+    quality: str = "balanced"
+    """One of :data:`vsmagic.encode.codecs.QUALITIES`; ``crf`` and ``preset`` replace parts of it."""
+    raw: Sequence[str] = ()
+    """More options of ffmpeg's encoder, each with its value."""
     ffmpeg: str | None = None
     """Path of the ffmpeg to run; None: VSMAGIC_FFMPEG, else the one from PyPI."""
     overwrite: bool = False
@@ -129,14 +133,13 @@ def prepare(job: Job) -> Prepared:
         )
     video = media.video[job.track]
     codec = None if container is None else codec_for(container, job.codec, bits=video.bits or 8)
-    options = quality(codec, job.crf, job.preset) if codec else []
+    options = quality(codec, job.crf, job.preset, job.quality, job.raw) if codec else []
     if container is not None:
         _check_output(job)
     ffmpeg = find_ffmpeg(job.ffmpeg)
     if codec is not None:
-        ffmpeg.require(codec.encoder)
-    if video.alpha:
-        log.warning("%s: its transparency is left out", job.source.name)
+        try_encoder(ffmpeg, codec, job.raw)
+    losses.check(job.source.name, video, codec, retimed='"duplicates"' in job.chain)
     return Prepared(
         job=job, media=media, video=video, container=container, codec=codec, quality=options, ffmpeg=ffmpeg,
         vspipe=find_vspipe(),
@@ -193,9 +196,9 @@ def shell_commands(prepared: Prepared, description: Description) -> tuple[str, s
     encoder = [
         *(str(prepared.ffmpeg.program), "-hide_banner", "-y"),
         *mux.lead_options(original.span),
-        *pipe_options(description),
+        *pipe_options(prepared.ffmpeg, description),
         *mux.original_options(original),
-        *video_options(prepared.codec, prepared.quality, description),
+        *video_options(prepared.ffmpeg, prepared.codec, prepared.quality, description),
         *mux.container_options(prepared.container, prepared.codec, None),
         *("-f", prepared.container.muxer, f"file:{prepared.job.output}"),
     ]

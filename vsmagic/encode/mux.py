@@ -72,7 +72,7 @@ def container_options(container: Container, codec: Codec, base: Fraction | None)
     """Return muxer options: the tag that Apple's players want, and a clock in which every time is exact."""
     if container.muxer not in {"mp4", "mov"}:
         return [*container.options]
-    options = [*container.options, *(["-tag:v", "hvc1"] if codec.name == "h265" else [])]
+    options = [*container.options, *(["-tag:v", "hvc1"] if codec.kind == "h265" else [])]
     if base is not None:
         scale = base.denominator
         while scale < 1000:  # a coarse clock would round the start of the sound's edit list

@@ -16,6 +16,7 @@ import vapoursynth as vs
 from vsmagic.clips import times
 from vsmagic.colours import guess_matrix
 from vsmagic.encode.description import Description, Light, Refusal, Shape, Subsampling
+from vsmagic.encode.losses import NO_BASE_LAYER
 from vsmagic.errors import FormatError
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ _SUBSAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (2, 0): "411", (0,
 _SHIFTS = {name: shifts for shifts, name in _SUBSAMPLINGS.items()}
 # Where a subsampling goes when the encoder does not take it: what loses nothing first.
 _INSTEAD = {
+    "rgb": ("444", "422", "420"),
     "gray": ("420", "444"),
     "444": ("422", "420"),
     "422": ("444", "420"),
@@ -57,30 +59,70 @@ def fit(clip: vs.VideoNode, formats: Formats = Y4M) -> vs.VideoNode:
         FormatError: the only formats left need even sizes and the clip's are odd.
     """
     subsampling, bits = _name(clip), clip.format.bits_per_sample
-    if (
-        clip.format.color_family != vs.RGB
-        and clip.format.sample_type == vs.INTEGER
-        and bits in formats.get(subsampling, ())
-    ):
+    if clip.format.sample_type == vs.INTEGER and bits in formats.get(subsampling, ()):
         return clip
     target = next(name for name in (subsampling, *_INSTEAD[subsampling], *formats) if name in formats)
     wanted = 16 if clip.format.sample_type == vs.FLOAT else bits
     depth = min((depth for depth in formats[target] if depth >= wanted), default=max(formats[target]))
     _check_even(clip, target)
-    log.warning(
-        "the clip is %s and is stored as %s, the nearest the encoder takes", clip.format.name, _words(target, depth)
-    )
+    lost = _lost(clip, subsampling, target, depth)
+    log.log(
+        logging.WARNING if lost else logging.INFO,
+        "the clip is %s and is stored as %s, the nearest the encoder takes%s",
+        clip.format.name, _words(target, depth), f": it loses {' and '.join(lost)}" if lost else "",
+    )  # fmt: skip
     return _convert(clip, target, depth)
 
 
+def pack(clip: vs.VideoNode, alpha: vs.VideoNode | None) -> vs.VideoNode:
+    """Bring a clip into a form that passes as YUV4MPEG2, value by value; the encoder's side takes it apart again.
+
+    Args:
+        clip: what :func:`fit` returned. RGB becomes planes G, B, R of a YUV 4:4:4 clip.
+        alpha: gray, full range, of the clip's size and frames: it is put below the picture, as luma.
+    """
+    if clip.format.color_family == vs.RGB:
+        clip = vs.core.std.ShufflePlanes(clip, planes=[1, 2, 0], colorfamily=vs.YUV)
+    if alpha is None:
+        return clip
+    to = vs.core.query_video_format(vs.GRAY, vs.INTEGER, clip.format.bits_per_sample)
+    if alpha.format.id != to.id:
+        alpha = alpha.resize.Point(format=to.id, range_in=vs.RANGE_FULL, range=vs.RANGE_FULL)
+    # What stands in the chroma below is not looked at.
+    below = vs.core.std.ShufflePlanes([alpha, clip, clip], planes=[0, 1, 2], colorfamily=vs.YUV)
+    return vs.core.std.StackVertical([clip, below])
+
+
+def _lost(clip: vs.VideoNode, subsampling: str, target: str, bits: int) -> list[str]:
+    """Say what of a clip a format cannot hold."""
+    lost = []
+    if bits < clip.format.bits_per_sample and clip.format.sample_type == vs.INTEGER:
+        lost.append(f"{clip.format.bits_per_sample - bits} of {clip.format.bits_per_sample} bits")
+    elif clip.format.sample_type == vs.FLOAT:
+        lost.append("float precision")
+    if subsampling == "rgb" and target != "rgb":
+        lost.append("the rounding of RGB to YUV" if target == "444" else "chroma")
+    elif subsampling != "gray" and (target == "gray" or _fewer(subsampling, target)):
+        lost.append("chroma")
+    return lost
+
+
+def _fewer(subsampling: str, target: str) -> bool:
+    """Whether a subsampling has less chroma than another in either direction."""
+    return any(there > here for here, there in zip(_SHIFTS[subsampling], _SHIFTS[target], strict=True))
+
+
 def _name(clip: vs.VideoNode) -> str:
+    if clip.format.color_family == vs.RGB:
+        return "rgb"
     if clip.format.color_family == vs.GRAY:
         return "gray"
     return _SUBSAMPLINGS.get((clip.format.subsampling_w, clip.format.subsampling_h), "444")
 
 
 def _words(subsampling: str, bits: int) -> str:
-    return f"{'gray' if subsampling == 'gray' else ':'.join(subsampling)}, {bits} bits"
+    words = {"gray": "gray", "rgb": "RGB"}.get(subsampling) or ":".join(subsampling)
+    return f"{words}, {bits} bits"
 
 
 def _check_even(clip: vs.VideoNode, subsampling: str) -> None:
@@ -93,11 +135,11 @@ def _check_even(clip: vs.VideoNode, subsampling: str) -> None:
 
 
 def _convert(clip: vs.VideoNode, subsampling: str, bits: int) -> vs.VideoNode:
-    family = vs.GRAY if subsampling == "gray" else vs.YUV
+    family = {"gray": vs.GRAY, "rgb": vs.RGB}.get(subsampling, vs.YUV)
     across, down = _SHIFTS.get(subsampling, (0, 0))
     to = vs.core.query_video_format(family, vs.INTEGER, bits, across, down)
     options: dict[str, Any] = {"format": to.id}
-    if clip.format.color_family == vs.RGB:
+    if clip.format.color_family == vs.RGB != family:
         options |= {"matrix": guess_matrix(clip.width, clip.height), "range": vs.RANGE_LIMITED}
     elif clip.format.color_family != family:
         options["matrix"] = clip.get_frame(0).props.get("_Matrix", guess_matrix(clip.width, clip.height))
@@ -106,8 +148,8 @@ def _convert(clip: vs.VideoNode, subsampling: str, bits: int) -> vs.VideoNode:
     return clip.resize.Spline36(**options)
 
 
-def shape(clip: vs.VideoNode) -> Shape:
-    """Tell of a clip what can be told without rendering a frame."""
+def shape(clip: vs.VideoNode, *, alpha: bool = False) -> Shape:
+    """Tell of a clip, which comes with transparency or not, what can be told without rendering a frame."""
     return Shape(
         width=clip.width,
         height=clip.height,
@@ -115,11 +157,18 @@ def shape(clip: vs.VideoNode) -> Shape:
         bits=clip.format.bits_per_sample,
         rate=(clip.fps.numerator, clip.fps.denominator) if clip.fps else None,
         frames=clip.num_frames,
+        alpha=alpha,
     )
 
 
 def describe(
-    clip: vs.VideoNode, source: vs.VideoNode, *, begin: Fraction, whole: bool, slowdown: Fraction = Fraction(1)
+    clip: vs.VideoNode,
+    source: vs.VideoNode,
+    *,
+    begin: Fraction,
+    whole: bool,
+    slowdown: Fraction = Fraction(1),
+    alpha: bool = False,
 ) -> Description:
     """Tell everything about a clip that the encoder must know; renders its first frame.
 
@@ -129,8 +178,14 @@ def describe(
         begin: seconds from the source's first frame to the clip's first.
         whole: nothing of the source was cut away.
         slowdown: how many times longer the clip lasts than what it was made of.
+        alpha: it comes with transparency.
+
+    Raises:
+        FormatError: Dolby Vision whose picture nothing can show without its metadata.
     """
     props = dict(clip.get_frame(0).props)
+    if "DolbyVisionRPU" in props and _known(props, "_Transfer") is None:
+        raise FormatError(NO_BASE_LAYER)
     aspect = (_int(props, "_SARNum") or 0, _int(props, "_SARDen") or 0)
     fields = {vs.FIELD_PROGRESSIVE: "progressive", vs.FIELD_BOTTOM: "bottom", vs.FIELD_TOP: "top"}
     full = _int(props, "_Range")
@@ -149,6 +204,7 @@ def describe(
         pixel_aspect=aspect if all(aspect) else None,
         fields=cast(Any, fields.get(vs.FieldBased(_int(props, "_FieldBased") or 0))),
         light=_light(props),
+        alpha=alpha,
         dynamic_hdr=tuple(words for key, words in _DYNAMIC.items() if key in props),
         begin=begin.as_integer_ratio(),
         duration=times(clip)[clip.num_frames].as_integer_ratio(),

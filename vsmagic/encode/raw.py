@@ -8,7 +8,7 @@ _PARAMETERS = ("-x264-params", "-x264opts", "-x265-params", "-svtav1-params")
 # Option, without its stream, to why it would break the job.
 _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("i", "f", "y", "n", "attach", "filter_complex", "lavfi"), "input and output are settled"),
-    **dict.fromkeys(("map", "map_metadata", "map_chapters", "an", "vn", "sn", "dn"), "tracks are chosen from the input"),
+    **dict.fromkeys(("map", "map_metadata", "map_chapters", "an", "vn", "sn", "dn"), "tracks come from the input"),
     **dict.fromkeys(
         ("r", "fps_mode", "vsync", "fpsmax", "ss", "sseof", "t", "to", "itsoffset", "copyts", "enc_time_base",
          "shortest", "fs", "frames", "vframes", "force_fps"),

@@ -85,7 +85,8 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
     A failure ends the script: it is written to ``describe`` where that was given, else told on stderr.
     """
     arguments = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in given.items()}
-    logs.to_stderr(logging.INFO)
+    # What there is to tell of the graph has been told by the run that described it.
+    logs.to_stderr(logging.ERROR if "frames" in arguments else logging.INFO)
     _return_frames_to_system()
     _end_with_parent(arguments.pop("parent", None))
     _go_back()
@@ -150,7 +151,9 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
         return _part(clip, alpha, arguments)
     if "describe" in arguments:
         whole = not any(isinstance(step, TrimStep) for step in chain.steps)
-        described = output.describe(clip, original, begin=begin, whole=whole, slowdown=slowdown, alpha=alpha is not None)
+        described = output.describe(
+            clip, original, begin=begin, whole=whole, slowdown=slowdown, alpha=alpha is not None
+        )
         each = _each(arguments.get("chunk"), clip, networks)
         bounds = () if each is None else cutting.bounds(clip, original, each, begin=begin, slowdown=slowdown)
         described = replace(described, bounds=bounds, networks=networks.told(), memory=_memory())
