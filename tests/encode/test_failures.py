@@ -238,7 +238,7 @@ def test_a_stop_leaves_nothing(number: signal.Signals, code: int, long_clip: Pat
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     until = time.monotonic() + 30
-    while not list(tmp_path.glob(".out.mkv.*/picture.mp4")) and time.monotonic() < until:
+    while not list(tmp_path.glob(".out.mkv.vsmagic/.making-*/chunk-*.mp4")) and time.monotonic() < until:
         time.sleep(0.05)
     assert len(_children_of(long_clip.parent.name)) + len(_children_of(tmp_path.name)) >= 2
     os.killpg(job.pid, number)  # as a terminal does: the whole group is told
@@ -261,7 +261,7 @@ def test_a_child_that_dies_ends_the_job(program: str, long_clip: Path, tmp_path:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     until = time.monotonic() + 30
-    while not list(tmp_path.glob(".out.mkv.*/picture.mp4")) and time.monotonic() < until:
+    while not list(tmp_path.glob(".out.mkv.vsmagic/.making-*/chunk-*.mp4")) and time.monotonic() < until:
         time.sleep(0.05)
     for process in Path("/proc").glob("[0-9]*"):
         words = (process / "cmdline").read_bytes().split(b"\0") if (process / "cmdline").exists() else [b""]

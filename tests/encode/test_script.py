@@ -119,7 +119,7 @@ def test_names_that_tempt_a_shell_or_ffmpeg(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(clip.read_bytes())
-    ran = run("enhance", "--scale", 1, "--codec", "ffv1", "-q", "--", name, f"out {name}")
+    ran = run("enhance", "--scale", 1, "--codec", "ffv1", "-q", f"./{name}", f"out {name}")
     assert ran.code == 0, ran.err
     assert frame_hashes(tmp_path / f"out {name}") == frame_hashes(clip)
 

@@ -38,7 +38,7 @@ def join(records: Sequence[Record], folder: Path, target: Path, timeline: Timeli
     delay = max(record.delay for record in held)
     scale = {"video_track_timescale": str(timeline.base.denominator)} if target.suffix in {".mp4", ".mov"} else {}
     with av.open(f"file:{folder / held[0].file}") as first, av.open(str(target), "w", options=scale) as written:
-        copy = written.add_stream_from_template(first.streams.video[0])
+        copy = written.add_stream_from_template(first.streams.video[0], opaque=True)
         copy.time_base = timeline.base
         total = 0
         for place, (packet, shown) in zip(count(), _packets(held, folder, rate), strict=False):
