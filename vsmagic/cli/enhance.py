@@ -258,8 +258,8 @@ def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
     from vsmagic.encode.progress import shown
     from vsmagic.encode.work import run
 
-    with shown(quiet=quiet) as progress:
-        result = run(prepared, progress)
+    with shown("none" if quiet else "auto") as display:
+        result = run(prepared, display.file(0))
     if not quiet:
         rate = result.frames / result.elapsed if result.elapsed else 0.0
         frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
