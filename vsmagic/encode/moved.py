@@ -1,7 +1,9 @@
 """Moves sound, subtitles and chapters to where the new picture has them, in ffmpeg's own words."""
 
 import base64
+import math
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 
 from vsmagic.encode.carry import Carried
@@ -10,6 +12,9 @@ from vsmagic.encode.original import Original, Span
 from vsmagic.media import AudioTrack
 
 _SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
+_WINDOWS_A_SECOND = 24  # by which atempo chooses the length of its window
+_EARLY = 0.594  # see _early
+_WIDE = "aformat=sample_fmts=s16|s16p|s32|s32p|flt|fltp|dbl|dblp"
 # What ffmpeg's metadata files want a backslash before.
 _SPECIAL = re.compile(r"[=;#\\\n]")
 
@@ -49,20 +54,56 @@ def _cut(length: Fraction) -> list[str]:
 def _slower(track: AudioTrack, span: Span) -> str:
     """Return the filter that makes sound last longer at the same pitch; its start is moved likewise.
 
-    atempo joins windows of the power of two from a 24th of a second on. The middle of the first stays where it is, so
-    all that follows comes early: by half a window for each time more that it lasts. It is delayed by that, and where
-    its length is known, silence fills the end.
+    Holes are filled first, for atempo counts samples. Samples of 8 bits are made wider: silence is 128 there, which
+    atempo takes for a signal and then joins its windows blindly. What it lets come early is made up for by a delay, and
+    where the length is known, silence fills the end.
     """
-    slowdown, window = span.slowdown, 1 << (max(1, track.rate // 24) - 1).bit_length()
-    early = Fraction(window, 2 * max(1, track.rate)) * (slowdown - 1)
-    speed, parts = 1 / slowdown, []
+    slowdown, rate = span.slowdown, max(1, track.rate)
+    window = _window(rate)
+    tempos = _tempos(1 / slowdown)
+    joined = ",".join(f"atempo={float(tempo):.15g}" for tempo in tempos)
+    if window != _own_window(rate):
+        joined = f"asetrate={window * _WINDOWS_A_SECOND},{joined},asetrate={rate}"
+    early = _early(tempos) * window / rate
+    length = span.length or track.length
+    fill = "" if length is None else f",apad=whole_dur={seconds(length * slowdown)}"
+    return (
+        f"{_WIDE},aresample=async=1,asetpts=PTS*{_exact(slowdown)}+{early:.6f}/TB,{joined},"
+        f"aresample=async=1:first_pts=0{fill}"
+    )
+
+
+def _tempos(speed: Fraction) -> list[Fraction]:
+    parts = []
     while speed < _SLOWEST_TEMPO:
         parts.append(_SLOWEST_TEMPO)
         speed /= _SLOWEST_TEMPO
-    tempos = ",".join(f"atempo={float(part):.15g}" for part in (*parts, speed))
-    length = span.length or track.length
-    fill = "" if length is None else f",apad=whole_dur={seconds(length * slowdown)}"
-    return f"asetpts=PTS*{_exact(slowdown)}+{seconds(early)}/TB,{tempos},aresample=async=1:first_pts=0{fill}"
+    return [*parts, speed]
+
+
+def _own_window(rate: int) -> int:
+    """Samples that atempo joins at a rate: the power of two from a 24th of a second on."""
+    return 1 << (max(1, rate // _WINDOWS_A_SECOND) - 1).bit_length()
+
+
+def _window(rate: int) -> int:
+    """Return the power of two nearest to the window at 48 kHz, in time.
+
+    At 8, 16 and 32 kHz atempo's own is half as long again, and what it does to times grows with it.
+    """
+    return min((1 << n for n in range(6, 16)), key=lambda size: abs(math.log(size / rate * 48_000 / 2048)))
+
+
+def _early(tempos: Sequence[Fraction]) -> float:
+    """Return by how many windows sound comes early on the average, in the time of the output.
+
+    Measured on beeps, noise that swells and speech, at 1.25 to 8 times and at 8 to 96 kHz. A window is laid where it
+    fits best, up to a quarter of it beside its place, which no later one adds to.
+    """
+    early = 0.0
+    for number, tempo in enumerate(tempos):
+        early = early / float(tempo) + _EARLY * math.sqrt(1 - tempo) / 2**number
+    return early
 
 
 def chapters(original: Original) -> str | None:

@@ -10,6 +10,7 @@ from vsmagic.encode.codecs import Codec, Container
 from vsmagic.encode.ffmpeg import Ffmpeg
 from vsmagic.encode.moved import chapters, seconds, time_options
 from vsmagic.encode.original import Original, Span
+from vsmagic.encode.timecodes import clock
 from vsmagic.media import AudioTrack
 
 log = logging.getLogger(__name__)
@@ -74,10 +75,7 @@ def container_options(container: Container, codec: Codec, base: Fraction | None)
         return [*container.options]
     options = [*container.options, *(["-tag:v", "hvc1"] if codec.kind == "h265" else [])]
     if base is not None:
-        scale = base.denominator
-        while scale < 1000:  # a coarse clock would round the start of the sound's edit list
-            scale *= 10
-        options += ["-video_track_timescale", str(scale)]
+        options += ["-video_track_timescale", str(clock(base))]
     return options
 
 

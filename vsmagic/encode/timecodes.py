@@ -15,6 +15,7 @@ from vsmagic.errors import EncodeError
 # A time base of MP4 and MOV is one over a 32-bit number; libavformat keeps it signed.
 _FINEST = 2**31 - 1
 _FALLBACK = 1_000_000
+_COARSE = 10_000
 
 
 class _Frame(msgspec.Struct):
@@ -90,3 +91,14 @@ def timeline(durations: Sequence[Fraction]) -> Timeline:
         total += duration
         ticks.append(round(total * den))
     return Timeline(base=Fraction(1, den), ticks=ticks)
+
+
+def clock(base: Fraction) -> int:
+    """Return the ticks a second of a container's clock in which every time of a base is a whole number.
+
+    A coarse one would round the delay of the picture, or of the sound beside it.
+    """
+    ticks = base.denominator
+    while ticks < _COARSE:
+        ticks *= 10
+    return ticks
