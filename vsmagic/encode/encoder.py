@@ -11,6 +11,7 @@ from vsmagic.errors import OptionError, SetupError
 
 # VapourSynth counts chroma locations from left = 0, ffmpeg from unspecified = 0.
 _CHROMA = {0: "left", 1: "center", 2: "topleft", 3: "top", 4: "bottomleft", 5: "bottom"}
+_ANY = 2**31 - 1
 _FIELD_MODES = {"progressive": "prog", "top": "tff", "bottom": "bff"}
 # What x264, x265 and SVT-AV1 call the mastering display and the light level, for an ffmpeg that cannot be told of them.
 _LIGHT_KEYS = {
@@ -171,8 +172,19 @@ def _tags(description: Description) -> tuple[list[str], list[str]]:
     filters = ["setparams=" + ":".join(parts)] if parts else []
     if description.pixel_aspect is not None:
         num, den = description.pixel_aspect
-        filters.append(f"setsar={num}/{den}")
+        filters.append(f"setsar={num}/{den}:max={_ANY}")  # by default it rounds to parts below 100
     return filters, options
+
+
+def aspect_options(codec: Codec | None, description: Description) -> list[str]:
+    """Return options of the final muxer that tell the pixel aspect of a codec whose joined pieces do not.
+
+    Matroska, which alone holds it, counts in whole pixels of the width as it is shown.
+    """
+    if codec is None or codec.kind != "ffv1" or description.pixel_aspect in {None, (1, 1)}:
+        return []
+    num, den = description.pixel_aspect or (1, 1)
+    return ["-aspect:v:0", f"{description.width * num / (description.height * den):.9f}"]
 
 
 def _mastering(light: Light) -> str | None:

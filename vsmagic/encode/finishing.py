@@ -9,7 +9,7 @@ from pathlib import Path
 from vsmagic.encode import carry, mux, pipeline, verify
 from vsmagic.encode.children import Children
 from vsmagic.encode.description import Description
-from vsmagic.encode.encoder import nominal_rate
+from vsmagic.encode.encoder import aspect_options, nominal_rate
 from vsmagic.encode.job import Job, Prepared
 from vsmagic.encode.join import join
 from vsmagic.encode.original import Original
@@ -40,18 +40,21 @@ def finish(
     join(records, folder, picture, frames, nominal_rate(description))
     finished = folder / f"finished{prepared.job.output.suffix.lower()}"
     original = prepared.original(description, frames.duration if records[-1].damage else None)
-    muxed = _mux(prepared, picture, frames, original, finished)
+    muxed = _mux(prepared, picture, frames, original, finished, aspect_options(prepared.codec, description))
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
     carry.tell(muxed.carried)
     mux.tell_of_sound(muxed)
     _place(finished, prepared.job)
 
 
-def _mux(prepared: Prepared, picture: Path, frames: Timeline, original: Original, output: Path) -> Original:
+def _mux(
+    prepared: Prepared, picture: Path, frames: Timeline, original: Original, output: Path, own: Sequence[str]
+) -> Original:
     """Write the finished file; what ffmpeg refuses to copy is converted, what it refuses altogether is left out."""
     assert prepared.container is not None and prepared.codec is not None  # noqa: S101, PT018 - told by the caller
     words = ""
     options = mux.container_options(prepared.container, prepared.codec, frames.base)
+    options += [*own]
     options += mux.attach_covers(original, output.parent)
     for carried in carry.fallbacks(original.carried, prepared.container):
         attempt = replace(original, carried=carried)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsmagic.encode.records import Record
-from vsmagic.encode.timecodes import Timeline
+from vsmagic.encode.timecodes import Timeline, clock
 from vsmagic.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -36,10 +36,15 @@ def join(records: Sequence[Record], folder: Path, target: Path, timeline: Timeli
             "--codec or other options of the encoder."
         )
     delay = max(record.delay for record in held)
-    scale = {"video_track_timescale": str(timeline.base.denominator)} if target.suffix in {".mp4", ".mov"} else {}
+    scale = {"video_track_timescale": str(clock(timeline.base))} if target.suffix in {".mp4", ".mov"} else {}
     with av.open(f"file:{folder / held[0].file}") as first, av.open(str(target), "w", options=scale) as written:
-        copy = written.add_stream_from_template(first.streams.video[0], opaque=True)
+        template = first.streams.video[0]
+        copy = written.add_stream_from_template(template, opaque=True)
         copy.time_base = timeline.base
+        # What PyAV leaves out: ProRes and AV1 tell their pixel aspect nowhere else, and ProRes its profile.
+        copy.codec_context.sample_aspect_ratio = template.sample_aspect_ratio or Fraction(1)
+        if target.suffix == ".mov":
+            copy.codec_context.codec_tag = template.codec_context.codec_tag
         total = 0
         for place, (packet, shown) in zip(count(), _packets(held, folder, rate), strict=False):
             _stamp(packet, timeline, shown, place - delay)
