@@ -108,24 +108,22 @@ def _planes(description: Description) -> list[str]:
 
     RGB comes as planes G, B and R; alpha comes as luma of a second picture below the first.
     """
-    chain = []
-    if description.alpha:
-        size = f"{description.width}:{description.height}"
-        chain += [
-            f"split[above][below];[above]crop={size}:0:0[picture]",
-            f"[below]crop={size}:0:{description.height},extractplanes=y[alpha]",
-        ]
-    kind = pixel_format(description.subsampling, description.bits, alpha=description.alpha)
-    if description.subsampling == "rgb":
-        split = "extractplanes=y+u+v[g][b][r]"
-        chain.append(f"[picture]{split}" if description.alpha else split)
-        chain.append(
-            f"[g][b][r][alpha]mergeplanes=0x00102030:{kind}" if description.alpha else
-            f"[g][b][r]mergeplanes=0x001020:{kind}"
-        )  # fmt: skip
-    elif description.alpha:
-        chain.append(f"[picture][alpha]mergeplanes=0x00010210:{kind}")
-    return [";".join(chain)] if chain else []
+    rgb, alpha = description.subsampling == "rgb", description.alpha
+    if not rgb and not alpha:
+        return []
+    size = f"{description.width}:{description.height}"
+    # Left to itself ffmpeg takes gray for full and the rest for limited range, and turns one into the other.
+    picture, links = "setparams=range=full", []
+    if alpha:
+        links = [f"{picture},split[above][below]", f"[below]crop={size}:0:{description.height},extractplanes=y[a]"]
+        picture = f"[above]crop={size}:0:0"
+    planes, mapping = "[picture]", "0x00010210"
+    if rgb:
+        picture += ",extractplanes=y+u+v"
+        planes, mapping = "[g][b][r]", "0x00102030" if alpha else "0x001020"
+    kind = pixel_format(description.subsampling, description.bits, alpha=alpha)
+    joined = f"{planes}{'[a]' if alpha else ''}mergeplanes={mapping}:{kind}"
+    return [";".join([*links, f"{picture}{planes}", joined])]
 
 
 def _profiled(codec: Codec, options: Sequence[str], description: Description) -> list[str]:

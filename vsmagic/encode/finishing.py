@@ -40,7 +40,8 @@ def finish(
     join(records, folder, picture, frames, nominal_rate(description))
     finished = folder / f"finished{prepared.job.output.suffix.lower()}"
     original = prepared.original(description, frames.duration if records[-1].damage else None)
-    muxed = _mux(prepared, picture, frames, original, finished, aspect_options(prepared.codec, description))
+    aspect = aspect_options(prepared.codec, description)
+    muxed = _mux(prepared, picture, frames, original, finished, own=aspect)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
     carry.tell(muxed.carried)
     mux.tell_of_sound(muxed)
@@ -48,7 +49,7 @@ def finish(
 
 
 def _mux(
-    prepared: Prepared, picture: Path, frames: Timeline, original: Original, output: Path, own: Sequence[str]
+    prepared: Prepared, picture: Path, frames: Timeline, original: Original, output: Path, *, own: Sequence[str]
 ) -> Original:
     """Write the finished file; what ffmpeg refuses to copy is converted, what it refuses altogether is left out."""
     assert prepared.container is not None and prepared.codec is not None  # noqa: S101, PT018 - told by the caller

@@ -65,7 +65,7 @@ def _workers(description: Description) -> int:
 def needed(description: Description) -> int:
     """Return the bytes of memory that one worker takes, about: graph, frames cached, frames inside the encoder."""
     frame = description.width * description.height * (2 if description.bits > 8 else 1)
-    planes = {"gray": 1.0, "420": 1.5, "411": 1.5, "422": 2.0, "444": 3.0}[description.subsampling]
+    planes = {"gray": 1.0, "420": 1.5, "411": 1.5, "422": 2.0, "444": 3.0, "rgb": 3.0}[description.subsampling]
     return int(description.memory + _CACHE + _FRAMES_IN_ENCODER * frame * planes)
 
 
