@@ -73,10 +73,9 @@ def _changes(before: Identity, now: Identity) -> Iterator[str]:
         yield "the input changed"
     if before.graph.get("chain") != now.graph.get("chain"):
         yield "the chain changed"
-    others = {key: value for key, value in now.graph.items() if key != "chain"}
-    if {key: value for key, value in before.graph.items() if key != "chain"} != others:
+    if _reading(before.graph) != _reading(now.graph):
         yield "the input, its track or how it is read changed"
-    if before.encoder != now.encoder:
+    if (before.encoder, before.graph.get("codec")) != (now.encoder, now.graph.get("codec")):
         yield "the codec or its options changed"
     if before.description.networks != now.description.networks:
         yield _networks(before.description, now.description)
@@ -87,6 +86,11 @@ def _changes(before: Identity, now: Identity) -> Iterator[str]:
         yield "the filters give another clip"
     elif before.description.bounds != now.description.bounds:
         yield "the chunks are cut elsewhere"
+
+
+def _reading(graph: Mapping[str, str]) -> dict[str, str]:
+    """Return the arguments that tell what is read."""
+    return {key: value for key, value in graph.items() if key not in {"chain", "codec"}}
 
 
 def _networks(before: Description, now: Description) -> str:
