@@ -265,16 +265,21 @@ def _common(stream: "Stream", kind: Kind) -> dict[str, Any]:
     return {
         "kind": kind,
         "stream": stream.index,
-        "codec": context.codec.canonical_name if context is not None else "unknown",
+        "codec": context.codec.canonical_name if context is not None else _undecoded(stream, kind),
         "time_base": base,
         "start": None if stream.start_time is None or base is None else stream.start_time * base,
         "duration": None if not stream.duration or base is None else stream.duration * base,
         "language": None if language in {None, "", "und"} else language,
-        "title": tags.get("title"),
+        "title": tags.get("title") or tags.get("name"),  # ffmpeg's word for it in MP4
         "default": "default" in dispositions,
         "dispositions": dispositions,
         "metadata": metadata,
     }
+
+
+def _undecoded(stream: "Stream", kind: Kind) -> str:
+    """Name the codec of data and subtitles that have no decoder but can be copied."""
+    return str((stream.name if kind in {"data", "subtitle"} else None) or "unknown")
 
 
 def _video(stream: Any, number: int, common: dict[str, Any]) -> VideoTrack:

@@ -1,14 +1,11 @@
 """What becomes of everything in the input beside the picture that is enhanced: copied, converted or left out."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from vsmagic.encode.codecs import TEXT_SUBTITLES, Container
+from vsmagic.encode.containers import CONTAINERS, TEXT_SUBTITLES, Container
 from vsmagic.media import Media, Track, VideoTrack
-
-log = logging.getLogger(__name__)
 
 Sound = Literal["stretch", "keep", "drop"]
 SOUNDS: tuple[Sound, ...] = ("stretch", "keep", "drop")
@@ -18,6 +15,8 @@ COVERS = {"mjpeg": "image/jpeg", "png": "image/png"}
 
 # Their times stand in the container alone; DVD and DVB subtitles hold some of their own.
 _STRETCHED_SUBTITLES = TEXT_SUBTITLES | {"hdmv_pgs_subtitle"}
+_TIMECODE = "timecode"
+_QUICKTIME = "mov"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +27,17 @@ class Carried:
     action: Literal["copy", "convert", "attach", "leave"]
     encoder: str = "copy"
     reason: str | None = None
-    """Why it is not simply copied; None when it is, and for data tracks, which are told of together."""
+    """Why it is not simply copied; None when it is, or when that needs no words."""
 
 
 def plan(
-    media: Media, video: VideoTrack, container: Container, *, sound: Sound = "stretch", slowed: bool = False
+    media: Media,
+    video: VideoTrack,
+    container: Container,
+    *,
+    sound: Sound = "stretch",
+    slowed: bool = False,
+    cut: bool = False,
 ) -> tuple[Carried, ...]:
     """Decide what becomes of every other track of the input.
 
@@ -42,15 +47,19 @@ def plan(
         container: of the output.
         sound: what becomes of the sound: ``drop`` always leaves it out, the others tell slow motion what to do.
         slowed: the picture lasts longer than in the input.
+        cut: something is cut away.
     """
-    decided = tuple(_decide(track, container) for track in media.tracks if track is not video)
-    return tuple(_timed(one, container, sound, slowed=slowed) for one in decided)
+    decided = tuple(_decide(track, media, container) for track in media.tracks if track is not video)
+    return tuple(_timed(one, container, sound, slowed=slowed, cut=cut) for one in decided)
 
 
-def _timed(one: Carried, container: Container, sound: Sound, *, slowed: bool) -> Carried:
-    """Change what cannot stay as it is when time is stretched, or is not wanted."""
+def _timed(one: Carried, container: Container, sound: Sound, *, slowed: bool, cut: bool) -> Carried:
+    """Change what cannot stay as it is when time is stretched or cut, or is not wanted."""
     if one.action == "leave":
         return one
+    if one.track.kind == "video" and (slowed or cut):
+        what = "slow motion would leave it behind" if slowed else "it can only be cut where it has a keyframe"
+        return replace(one, action="leave", reason=f"{what}; enhance it by itself with --track")
     if one.track.kind == "audio" and sound == "drop":
         return Carried(track=one.track, action="leave")  # told once for all of it
     if one.track.kind == "audio" and slowed and sound == "stretch":
@@ -60,21 +69,30 @@ def _timed(one: Carried, container: Container, sound: Sound, *, slowed: bool) ->
     return one
 
 
-def _decide(track: Track, container: Container) -> Carried:
+def _decide(track: Track, media: Media, container: Container) -> Carried:
     if track.kind == "audio":
         return _decide_audio(track, container)
     if track.kind == "subtitle":
         return _decide_subtitle(track, container)
-    if track.kind == "attachment" and container.attachments:
-        return Carried(track=track, action="copy")
+    if track.kind == "data":
+        return _decide_data(track, media, container)
     if track.kind == "cover" and container.covers and track.codec in COVERS:
         return Carried(track=track, action="attach" if container.covers == "attachment" else "copy")
-    reasons = {
-        "video": "only one video track is enhanced (see --track)",
-        # Only the container they come from takes them, if any.
-        "data": None,
-    }
-    return Carried(track=track, action="leave", reason=reasons.get(track.kind, f"{container.name} does not hold it"))
+    fits = container.films is None or track.codec in container.films
+    if (track.kind == "video" and fits) or (track.kind == "attachment" and container.attachments):
+        return Carried(track=track, action="copy")
+    what = track.codec if track.kind == "video" else "it"
+    return Carried(track=track, action="leave", reason=f"{container.name} does not hold {what}")
+
+
+def _decide_data(track: Track, media: Media, container: Container) -> Carried:
+    if _TIMECODE in {name.lower() for name in track.metadata}:
+        return Carried(track=track, action="leave")  # the picture has it as a tag, of which muxers make a track again
+    # Of another family's data, the muxer would make a camera's.
+    if track.codec in container.data and _QUICKTIME in media.format.split(","):
+        return Carried(track=track, action="copy")
+    known = "" if track.codec == "unknown" else f" {track.codec}"
+    return Carried(track=track, action="leave", reason=f"ffmpeg can put no such data{known} into {container.name}")
 
 
 def _decide_audio(track: Track, container: Container) -> Carried:
@@ -95,7 +113,7 @@ def _decide_subtitle(track: Track, container: Container) -> Carried:
     reason = f"{container.name} does not hold {track.codec}"
     if track.codec in TEXT_SUBTITLES:
         return Carried(track=track, action="convert", encoder=container.text, reason=reason)
-    return Carried(track=track, action="leave", reason=f"{reason}; .mkv would keep it")
+    return Carried(track=track, action="leave", reason=reason)
 
 
 def fallbacks(carried: Sequence[Carried], container: Container) -> list[tuple[Carried, ...]]:
@@ -117,20 +135,33 @@ def fallbacks(carried: Sequence[Carried], container: Container) -> list[tuple[Ca
 
 
 def changes(carried: Sequence[Carried]) -> list[str]:
-    """Say what is not simply copied, and why."""
-    told = []
+    """Say what is not simply copied, and why: tracks of one kind and fate together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
     for one in carried:
         if one.reason is not None:
-            name = f"{one.track.kind} track {one.track.stream} ({one.track.codec})"
-            done = f"is stored as {one.encoder}" if one.action == "convert" else "is left out"
-            told.append(f"{name} {done}: {one.reason}")
-    data = [str(one.track.stream) for one in carried if one.track.kind == "data"]
-    if data:
-        told.append(f"data tracks {', '.join(data)} (timecodes, readings of sensors) are left out")
+            fate = (one.track.kind, one.track.codec, one.action, one.encoder, one.reason)
+            groups.setdefault(fate, []).append(str(one.track.stream))
+    told = []
+    for (kind, codec, action, encoder, reason), streams in groups.items():
+        several = len(streams) > 1
+        name = f"{kind} track{'s' if several else ''} {listed(streams)} ({codec})"
+        done = f"stored as {encoder}" if action == "convert" else "left out"
+        told.append(f"{name} {'are' if several else 'is'} {done}: {reason}")
     return told
 
 
-def tell(carried: Sequence[Carried]) -> None:
-    """Log what is not simply copied, and why."""
-    for sentence in changes(carried):
-        log.warning("%s", sentence)
+def better(carried: Sequence[Carried], media: Media) -> list[str]:
+    """Return the numbers of the changed tracks that Matroska would keep as they are."""
+    matroska = CONTAINERS[".mkv"]
+    return [
+        str(one.track.stream)
+        for one in carried
+        if one.reason is not None
+        and " does not hold " in one.reason
+        and _decide(one.track, media, matroska).action in {"copy", "attach"}
+    ]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

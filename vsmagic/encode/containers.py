@@ -29,6 +29,14 @@ class Container:
     """Fonts and other files fit."""
     covers: Literal["track", "attachment"] | None
     """How a cover picture is stored; None: not at all."""
+    films: frozenset[str] | None
+    """Codecs of further video tracks that are copied; None: every one."""
+    data: frozenset[str] = frozenset()
+    """Data codecs that are copied."""
+    tags: frozenset[str] | None = None
+    """Tags of the whole file that are kept; None: every one."""
+    track_tags: frozenset[str] | None = None
+    """Tags of a track that are kept; None: every one."""
     options: tuple[str, ...] = ()
     """Muxer options that always apply."""
 
@@ -38,16 +46,28 @@ _MOV_AUDIO = frozenset(
     {"aac", "ac3", "adpcm_ima_qt", "alac", "eac3", "mp2", "mp3", "pcm_alaw", "pcm_f32le", "pcm_mulaw", "pcm_s16be",
      "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_u8"}
 )  # fmt: skip
+# What ffmpeg's muxer has four letters for.
+_MP4_TAGS = frozenset(
+    {"album", "album_artist", "artist", "comment", "compilation", "composer", "copyright", "creation_time", "date",
+     "description", "disc", "episode_id", "episode_sort", "gapless_playback", "genre", "grouping", "hd_video",
+     "keywords", "location", "location-eng", "lyrics", "media_type", "network", "season_number", "show", "synopsis",
+     "timecode", "title", "track"}
+)  # fmt: skip
+_MP4_TRACK_TAGS = frozenset({"creation_time", "handler_name", "language", "name", "timecode", "title", "vendor_id"})
 _MP4 = Container(
     name="MP4",
     muxer="mp4",
     video=("h264", "h265", "av1"),
     audio=_MP4_AUDIO,
     audio_encoder="aac",
-    subtitles=frozenset({"mov_text", "dvd_subtitle"}),
+    subtitles=frozenset({"mov_text", "dvd_subtitle", "ttml"}),
     text="mov_text",
     attachments=False,
     covers="track",
+    films=frozenset({"av1", "h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp9", "vvc"}),
+    data=frozenset({"bin_data"}),
+    tags=_MP4_TAGS,
+    track_tags=_MP4_TRACK_TAGS,
 )
 _MOV = Container(
     name="QuickTime",
@@ -55,10 +75,13 @@ _MOV = Container(
     video=("h264", "h265", "prores"),
     audio=_MOV_AUDIO,
     audio_encoder="alac",
-    subtitles=frozenset({"mov_text"}),
+    subtitles=frozenset({"mov_text", "ttml"}),
     text="mov_text",
     attachments=False,
     covers="track",
+    films=frozenset({"dnxhd", "dvvideo", "h264", "hevc", "mjpeg", "mpeg2video", "mpeg4", "prores"}),
+    data=frozenset({"bin_data"}),
+    track_tags=_MP4_TRACK_TAGS,
     # Without it the muxer drops every tag it has no four-letter code for.
     options=("-movflags", "use_metadata_tags"),
 )
@@ -69,11 +92,21 @@ _MATROSKA = Container(
     audio=None,
     audio_encoder="flac",
     subtitles=frozenset(
-        {"ass", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle", "hdmv_text_subtitle", "subrip", "webvtt"}
-    ),
+        {
+            "arib_caption",
+            "ass",
+            "dvb_subtitle",
+            "dvd_subtitle",
+            "hdmv_pgs_subtitle",
+            "hdmv_text_subtitle",
+            "subrip",
+            "webvtt",
+        }
+    ),  # fmt: skip
     text="subrip",
     attachments=True,
     covers="attachment",
+    films=None,
 )
 _WEBM = Container(
     name="WebM",
@@ -85,6 +118,7 @@ _WEBM = Container(
     text="webvtt",
     attachments=False,
     covers=None,
+    films=frozenset({"av1", "vp8", "vp9"}),
 )
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MATROSKA, ".webm": _WEBM}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vsmagic.encode import carry, mux, pipeline, verify
+from vsmagic.encode import carry, mux, pipeline, told, verify
 from vsmagic.encode.children import Children
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import aspect_options, nominal_rate
@@ -43,8 +43,8 @@ def finish(
     aspect = aspect_options(prepared.codec, description)
     muxed = _mux(prepared, picture, frames, original, finished, own=aspect)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
-    carry.tell(muxed.carried)
-    mux.tell_of_sound(muxed)
+    if prepared.container is not None:
+        told.tell(muxed, prepared.container)
     _place(finished, prepared.job)
 
 

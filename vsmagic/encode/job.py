@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import carry, losses, mux, pipeline
+from vsmagic.encode import carry, losses, mux, pipeline, told
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.carry import SOUNDS, Sound
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
@@ -101,7 +101,9 @@ class Prepared:
         return Original(
             media=self.media,
             track=self.video,
-            carried=carry.plan(self.media, self.video, self.container, sound=sound, slowed=slowdown != 1),
+            carried=carry.plan(
+                self.media, self.video, self.container, sound=sound, slowed=slowdown != 1, cut=length is not None
+            ),
             span=Span(
                 lead=first_time(self.media, self.video),
                 begin=Fraction(*description.begin),
@@ -202,6 +204,5 @@ def shell_commands(prepared: Prepared, description: Description) -> tuple[str, s
         *mux.container_options(prepared.container, prepared.codec, None),
         *("-f", prepared.container.muxer, f"file:{prepared.job.output}"),
     ]
-    carry.tell(original.carried)
-    mux.tell_of_sound(original)
+    told.tell(original, prepared.container)
     return graph, shlex.join(encoder)

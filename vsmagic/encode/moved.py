@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from vsmagic.encode.carry import Carried
-from vsmagic.encode.codecs import TEXT_SUBTITLES
+from vsmagic.encode.containers import TEXT_SUBTITLES
 from vsmagic.encode.original import Original, Span
-from vsmagic.media import AudioTrack
+from vsmagic.media import AudioTrack, VideoTrack
 
 _SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
 _WINDOWS_A_SECOND = 24  # by which atempo chooses the length of its window
 _EARLY = 0.594  # see _early
 _WIDE = "aformat=sample_fmts=s16|s16p|s32|s32p|flt|fltp|dbl|dblp"
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 # What ffmpeg's metadata files want a backslash before.
 _SPECIAL = re.compile(r"[=;#\\\n]")
 
@@ -29,7 +30,7 @@ def time_options(number: int, one: Carried, original: Original) -> list[str]:
             changed += _cut(span.length)
         else:
             options += [f"-copypriorss:{number}", "0"]
-    if span.slowdown != 1 and one.track.kind == "subtitle":
+    if span.slowdown != 1 and one.track.kind in {"subtitle", "data"}:
         factor = _exact(span.slowdown)
         changed.append(f"setts=pts='PTS*{factor}':dts='DTS*{factor}':duration='DURATION*{factor}'")
     if span.slowdown != 1 and isinstance(one.track, AudioTrack) and original.sound == "stretch":
@@ -125,6 +126,29 @@ def chapters(original: Original) -> str | None:
 
 def _escaped(found: re.Match[str]) -> str:
     return f"\\{found[0]}"
+
+
+def timecode(track: VideoTrack, span: Span) -> str | None:
+    """Return the SMPTE timecode (ST 12-1) of the first frame kept; None where the track has none.
+
+    Counted at the track's rate; in drop-frame code every minute but each tenth leaves out its first numbers.
+    """
+    text = next((value for name, value in track.metadata.items() if name.lower() == "timecode"), None)
+    found = _TIMECODE.fullmatch(text or "")
+    rate = track.average_rate or track.guessed_rate
+    if found is None or rate is None or span.length is None:
+        return text
+    hours, minutes, seconds_, mark, frames = found.groups()
+    nominal = round(rate)
+    dropped = nominal // 15 if mark in ";." else 0
+    passed = int(hours) * 60 + int(minutes)
+    number = (passed * 60 + int(seconds_)) * nominal + int(frames) - dropped * (passed - passed // 10)
+    number += round(span.begin * rate)
+    tens, rest = divmod(number, 600 * nominal - 9 * dropped)
+    number += dropped * (9 * tens + max(0, (rest - dropped) // (60 * nominal - dropped)))
+    number %= 24 * 3600 * nominal
+    whole, frame = divmod(number, nominal)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{mark}{frame:02}"
 
 
 def _exact(factor: Fraction) -> str:

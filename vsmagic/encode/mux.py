@@ -1,42 +1,21 @@
 """The last step: the new picture, and everything else of the input that the output's container can hold."""
 
-import logging
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from vsmagic.encode.carry import COVERS, Carried
-from vsmagic.encode.codecs import Codec, Container
+from vsmagic.encode.codecs import Codec
+from vsmagic.encode.containers import Container
 from vsmagic.encode.ffmpeg import Ffmpeg
-from vsmagic.encode.moved import chapters, seconds, time_options
+from vsmagic.encode.moved import chapters, seconds, time_options, timecode
 from vsmagic.encode.original import Original, Span
+from vsmagic.encode.tags import STALE, stale
 from vsmagic.encode.timecodes import clock
 from vsmagic.media import AudioTrack
 
-log = logging.getLogger(__name__)
-
-# What describes the former file and not the film.
-_STALE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _AAC_BITS_A_CHANNEL = 96_000
 _OPUS_RATE = 48_000
-
-
-def tell_of_sound(original: Original) -> None:
-    """Log what became of the sound, and of what else has times, where that was not simply copied."""
-    slowdown = original.span.slowdown
-    has = {one.track.kind for one in original.carried}
-    if original.sound == "drop" and "audio" in has:
-        log.info("the sound is left out")
-    if slowdown == 1:
-        return
-    sound = {"stretch": "the sound is stretched likewise, at its pitch",
-             "keep": "the sound keeps its speed and ends earlier"}.get(original.sound)  # fmt: skip
-    parts = [sound] if sound and "audio" in has else []
-    moved = [*(["subtitles"] if "subtitle" in has else []), *(["chapters"] if original.media.chapters else [])]
-    parts += [f"{' and '.join(moved)} move with the picture"] if moved else []
-    log.info("%s times slower%s", f"{float(slowdown):g}", "".join(f"; {part}" for part in parts))
-    if any(one.track.codec == "ass" and one.action == "copy" for one in original.carried):
-        log.warning("effects inside ASS subtitles (karaoke, movement, fades) keep their own pace")
 
 
 def mux_command(
@@ -97,7 +76,9 @@ def attach_covers(original: Original, folder: Path) -> list[str]:
         with av.open(f"file:{original.media.path}") as container:
             file.write_bytes(bytes(next(container.demux(container.streams[one.track.stream]))))
         options += ["-attach", str(file)]
-        options += [f"-metadata:s:t:{number}", f"mimetype={mime}", f"-metadata:s:t:{number}", f"filename={name}"]
+        told = {"mimetype": mime, "filename": name, "title": one.track.title}
+        for tag, value in told.items():
+            options += [f"-metadata:s:t:{number}", f"{tag}={value}"] if value else []
         number += 1
     return options
 
@@ -126,12 +107,30 @@ def original_options(original: Original) -> list[str]:
         options += time_options(number, one, original)
     if span.lasts is not None:
         options += ["-t", seconds(span.lasts)]
-    for tag in _STALE_TAGS:
+    return [*options, *_tag_options(original), "-disposition:v:0", "+".join(track.dispositions) or "default"]
+
+
+def _tag_options(original: Original) -> list[str]:
+    """Return options that carry tags over, but for those that are not true of the new file."""
+    track = original.track
+    options = [f"-map_metadata:s:v:0=1:s:{track.stream}"]
+    options += [f"-map_metadata:s:{number}=1:s:{one.track.stream}" for number, one in enumerate(original.kept, start=1)]
+    options = [word for option in options for word in option.split("=")]
+    for tag in STALE:
         options += ["-metadata", f"{tag}="]
-    for tag, value in (("language", track.language), ("title", track.title)):
-        if value:
-            options += ["-metadata:s:v:0", f"{tag}={value}"]
-    return [*options, "-disposition:v:0", "+".join(track.dispositions) or "default"]
+    for tag in stale(track.metadata):
+        options += ["-metadata:s:v:0", f"{tag}="]
+    moved = timecode(track, original.span)
+    if moved is not None:
+        options += ["-metadata:s:v:0", f"timecode={moved}", "-metadata", "timecode="]
+    for number, one in enumerate((None, *original.kept)):
+        if one is not None and one.action == "convert":
+            for tag in stale(one.track.metadata):
+                options += [f"-metadata:s:{number}", f"{tag}="]
+        title = (track if one is None else one.track).title
+        if title:  # which ffmpeg reads under another name in MP4
+            options += [f"-metadata:s:{number}", f"title={title}"]
+    return options
 
 
 def _encoder_options(number: int, one: Carried) -> list[str]:
