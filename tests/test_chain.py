@@ -59,7 +59,10 @@ def test_absolute_paths_and_names_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[{"filter": "sharpen"}]', "step 0: .*sharpen.*The filters are dezoom, interpolate, trim and upscale"),
+        (
+            '[{"filter": "sharpen"}]',
+            "step 0: .*sharpen.*The filters are as_progressive, deinterlace, dezoom, .* trim and upscale",
+        ),
         ('[{"filter": "trim"}, {"filter": "upscale", "scael": 2}]', "step 1: .*scael"),
         ('[{"scale": 2}]', "step 0: .*filter"),
         ('[{"filter": "upscale", "scale": "2"}]', r"step 0: .*\$.scale"),

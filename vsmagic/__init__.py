@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vsmagic.errors import ChainError as ChainError
     from vsmagic.errors import EncodeError as EncodeError
     from vsmagic.errors import FormatError as FormatError
+    from vsmagic.errors import InterlacedError as InterlacedError
     from vsmagic.errors import KeyframeError as KeyframeError
     from vsmagic.errors import MissingModelError as MissingModelError
     from vsmagic.errors import ModelError as ModelError
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from vsmagic.errors import SourceError as SourceError
     from vsmagic.errors import VsmagicError as VsmagicError
     from vsmagic.filters.dezoom import dezoom as dezoom
+    from vsmagic.filters.fields import as_progressive as as_progressive
+    from vsmagic.filters.fields import deinterlace as deinterlace
+    from vsmagic.filters.fields import inverse_telecine as inverse_telecine
     from vsmagic.filters.flow_view import flow_view as flow_view
     from vsmagic.filters.interpolate import interpolate as interpolate
     from vsmagic.filters.pair import interpolate_pair as interpolate_pair
@@ -46,10 +50,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "chain": ("Chain",),
     "errors": (
-        "BackendError", "ChainError", "EncodeError", "FormatError", "KeyframeError", "MissingModelError", "ModelError",
-        "NotReadyError", "OptionError", "OutputError", "SetupError", "SourceError", "VsmagicError",
+        "BackendError", "ChainError", "EncodeError", "FormatError", "InterlacedError", "KeyframeError",
+        "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError", "SetupError", "SourceError",
+        "VsmagicError",
     ),
     "filters.dezoom": ("dezoom",),
+    "filters.fields": ("as_progressive", "deinterlace", "inverse_telecine"),
     "filters.flow_view": ("flow_view",),
     "filters.interpolate": ("interpolate",),
     "filters.pair": ("interpolate_pair",),
@@ -61,10 +67,10 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "Keyframe", "KeyframeError",
-    "KeyframeTrack", "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError", "Rect",
-    "SetupError", "SourceError", "VsmagicError", "dezoom", "flow_view", "interpolate", "interpolate_pair", "source",
-    "trim", "upscale",
+    "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "InterlacedError", "Keyframe",
+    "KeyframeError", "KeyframeTrack", "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError",
+    "Rect", "SetupError", "SourceError", "VsmagicError", "as_progressive", "deinterlace", "dezoom", "flow_view",
+    "interpolate", "interpolate_pair", "inverse_telecine", "source", "trim", "upscale",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import VapourSynth.
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import msgspec
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int] | str
 Rate = int | float | str
+FieldOrder = Literal["auto", "top", "bottom"]
 ORDERS = ("interpolate-first", "upscale-first")
+FIELDS = ("deinterlace", "double", "inverse-telecine", "keep")
+"""What can be done about pictures that are woven of two fields; see :func:`fields_step`."""
 _MODEL_FILES = (
     ".onnx",
     ".pkl",
@@ -78,6 +81,26 @@ class InterpolateStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     strict: bool = False
 
 
+class DeinterlaceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+                      tag_field="filter", tag="deinterlace"):  # fmt: skip
+    """Options of :func:`vsmagic.deinterlace`."""
+
+    rate: Literal["frame", "field"] = "frame"
+    order: FieldOrder = "auto"
+
+
+class InverseTelecineStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+                          tag_field="filter", tag="inverse_telecine"):  # fmt: skip
+    """Options of :func:`vsmagic.inverse_telecine`."""
+
+    order: FieldOrder = "auto"
+
+
+class AsProgressiveStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+                        tag_field="filter", tag="as_progressive"):  # fmt: skip
+    """:func:`vsmagic.as_progressive`, which has no options."""
+
+
 class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
                tag_field="filter", tag="trim"):  # fmt: skip
     """Options of :func:`vsmagic.trim`, in seconds."""
@@ -86,7 +109,8 @@ class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     end: float | None = None
 
 
-Step = DezoomStep | InterpolateStep | UpscaleStep | TrimStep
+FieldsStep = DeinterlaceStep | InverseTelecineStep | AsProgressiveStep
+Step = DezoomStep | InterpolateStep | UpscaleStep | TrimStep | FieldsStep
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -152,8 +176,14 @@ def _step(entry: object, where: str) -> Step:
     try:
         step: Step = msgspec.convert(entry, Step)
     except msgspec.ValidationError as error:
-        raise ChainError(f"{where}: {error}. The filters are dezoom, interpolate, trim and upscale.") from error
+        raise ChainError(f"{where}: {error}. The filters are {_names()}.") from error
     return step
+
+
+def _names() -> str:
+    steps = get_args(Step)
+    *names, last = sorted(str(each.__struct_config__.tag) for each in steps)
+    return f"{', '.join(names)} and {last}"
 
 
 def _located(step: Step, folder: Path) -> Step:
@@ -189,13 +219,17 @@ def from_flags(
     scene_threshold: float | None = None,
     duplicates: str | None = None,
     order: str | None = None,
+    fields: str | None = None,
     start: float | None = None,
     end: float | None = None,
     strict: bool = False,
 ) -> Chain:
     """Build a chain from command-line flags; None means not given.
 
-    Times count from the start of the file: so keyframes come first, and cutting before the upscaler, which measures
+    Woven pictures are taken apart before anything else: that needs whole frames, counts cycles of film from the start
+    of the file, and changes no times.
+
+    Times count from the start of the file: so keyframes come next, and cutting before the upscaler, which measures
     itself on long clips only, and before slow motion. Frames are added before the picture is enlarged, unless
     ``order`` is ``upscale-first`` or there are keyframes, which the upscaler must follow.
 
@@ -211,7 +245,7 @@ def from_flags(
               "duplicates": duplicates}  # fmt: skip
     pace = any(value is not None for value in (fps, multiplier, slowdown))
     _check_motion(motion, order, pace=pace, keyframes=keyframes is not None)
-    steps: list[dict[str, object]] = []
+    steps: list[dict[str, object]] = [] if fields is None else [msgspec.to_builtins(fields_step(fields))]
     if keyframes is not None:
         steps.append({"filter": "dezoom", "keyframes": keyframes, "easing": easing, "fit": fit})
     elif easing is not None:
@@ -249,6 +283,38 @@ def _check_motion(motion: dict[str, Any], order: str | None, *, pace: bool, keyf
             "order is interpolate-first beside keyframes; a moving crop is enlarged from the source's own frames, "
             "so leave order out, or give upscale-first."
         )
+
+
+def fields_step(how: str, order: FieldOrder = "auto") -> FieldsStep:
+    """Return the step that does one of :data:`FIELDS` about woven pictures.
+
+    Args:
+        how: ``deinterlace`` (a picture a frame), ``double`` (a picture a field), ``inverse-telecine`` or ``keep``.
+        order: the field that comes first.
+
+    Raises:
+        OptionError: no such thing can be done.
+    """
+    match how:
+        case "deinterlace":
+            return DeinterlaceStep(order=order)
+        case "double":
+            return DeinterlaceStep(rate="field", order=order)
+        case "inverse-telecine":
+            return InverseTelecineStep(order=order)
+        case "keep":
+            return AsProgressiveStep()
+    raise OptionError(f"fields is {how!r}; expected {', '.join(FIELDS)}.")
+
+
+def mends_fields(chain: Chain) -> bool:
+    """Whether a chain says what becomes of pictures that are woven of two fields."""
+    return any(isinstance(step, FieldsStep) for step in chain.steps)
+
+
+def makes_pictures(chain: Chain) -> bool:
+    """Whether a chain gives other pictures than the source's own, which must not be woven for it."""
+    return any(not isinstance(step, TrimStep) and step != UpscaleStep(scale=1) for step in chain.steps)
 
 
 def pair(chain: Chain) -> tuple[InterpolateStep, UpscaleStep] | None:
@@ -316,6 +382,7 @@ def apply(chain: Chain, clip: "vs.VideoNode") -> "vs.VideoNode":
         VsmagicError: whatever the filters raise.
     """
     from vsmagic.filters.dezoom import dezoom
+    from vsmagic.filters.fields import as_progressive, deinterlace, inverse_telecine
     from vsmagic.filters.interpolate import interpolate
     from vsmagic.filters.trim import trim
     from vsmagic.filters.upscale import upscale
@@ -325,6 +392,9 @@ def apply(chain: Chain, clip: "vs.VideoNode") -> "vs.VideoNode":
         InterpolateStep: interpolate,
         UpscaleStep: upscale,
         TrimStep: trim,
+        DeinterlaceStep: deinterlace,
+        InverseTelecineStep: inverse_telecine,
+        AsProgressiveStep: as_progressive,
     }
     for step in chain.steps:
         clip = filters[type(step)](clip, **msgspec.structs.asdict(step))

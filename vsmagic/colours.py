@@ -128,8 +128,11 @@ def _tags(known: Colour, clip: vs.VideoNode, *, fields: int) -> dict[str, int]:
     if "matrix" in known.guessed and clip.format.color_family == vs.YUV:
         name = vs.MatrixCoefficients(known.matrix).name.removeprefix("MATRIX_")
         log.warning("the clip does not tell its colour matrix; taking %s, as is usual for its size", name)
-    if fields:
-        log.warning("the clip is interlaced and is treated as progressive; deinterlace it first for a clean picture")
+    if fields and not played(clip):  # a player has a deinterlacer of its own
+        log.warning(
+            "the clip is tagged as interlaced and is treated as progressive; if its frames are combed, deinterlace it "
+            "first, with vsmagic.deinterlace or vsmagic.inverse_telecine; if not, say so with vsmagic.as_progressive"
+        )
     props = {"_Range": known.range, "_FieldBased": 0, "_Matrix": known.matrix}
     if clip.format.subsampling_w or clip.format.subsampling_h:
         props["_ChromaLocation"] = known.chroma

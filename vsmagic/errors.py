@@ -4,7 +4,8 @@
     ├── OptionError (2)       an argument of a filter, a command or a chain step is wrong; also a ValueError
     │   ├── FormatError       the clip's format or size is not accepted by this filter
     │   ├── KeyframeError     a keyframe is malformed; names the entry and the field
-    │   └── ChainError        a chain description is malformed; names the step
+    │   ├── ChainError        a chain description is malformed; names the step
+    │   └── InterlacedError   pictures are woven of two fields, and nothing says what becomes of them
     ├── SourceError (3)       an input file cannot be opened, indexed or decoded
     ├── ModelError (4)        a model is unknown, unreadable or does not fit the clip
     │   └── MissingModelError a known model is not on this machine; also a NotReadyError
@@ -43,6 +44,22 @@ class KeyframeError(OptionError):
 
 class ChainError(OptionError):
     """A chain description is malformed."""
+
+
+class InterlacedError(OptionError):
+    """Pictures are woven of two fields, and nothing says what becomes of them."""
+
+    def __init__(self, message: str, *, kind: str = "interlaced", order: str = "top") -> None:
+        """Tell it.
+
+        Args:
+            message: the sentence for the user.
+            kind: ``interlaced`` or ``telecined``.
+            order: the field that comes first: ``top`` or ``bottom``.
+        """
+        super().__init__(message)
+        self.kind = kind
+        self.order = order
 
 
 class SourceError(VsmagicError):
