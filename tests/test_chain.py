@@ -61,7 +61,7 @@ def test_absolute_paths_and_names_stay(tmp_path: Path) -> None:
     [
         (
             '[{"filter": "sharpen"}]',
-            "step 0: .*sharpen.*The filters are as_progressive, deinterlace, dezoom, .* trim and upscale",
+            "step 0: .*sharpen.*The filters are as_progressive, constant_rate, deinterlace, .* trim and upscale",
         ),
         ('[{"filter": "trim"}, {"filter": "upscale", "scael": 2}]', "step 1: .*scael"),
         ('[{"scale": 2}]', "step 0: .*filter"),

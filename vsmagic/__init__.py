@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vsmagic.errors import SetupError as SetupError
     from vsmagic.errors import SourceError as SourceError
     from vsmagic.errors import VsmagicError as VsmagicError
+    from vsmagic.filters.constant_rate import constant_rate as constant_rate
     from vsmagic.filters.dezoom import dezoom as dezoom
     from vsmagic.filters.fields import as_progressive as as_progressive
     from vsmagic.filters.fields import deinterlace as deinterlace
@@ -54,6 +55,7 @@ _HOMES = {
         "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError", "SetupError", "SourceError",
         "VsmagicError",
     ),
+    "filters.constant_rate": ("constant_rate",),
     "filters.dezoom": ("dezoom",),
     "filters.fields": ("as_progressive", "deinterlace", "inverse_telecine"),
     "filters.flow_view": ("flow_view",),
@@ -69,8 +71,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BackendError", "Chain", "ChainError", "EncodeError", "FormatError", "InterlacedError", "Keyframe",
     "KeyframeError", "KeyframeTrack", "MissingModelError", "ModelError", "NotReadyError", "OptionError", "OutputError",
-    "Rect", "SetupError", "SourceError", "VsmagicError", "as_progressive", "deinterlace", "dezoom", "flow_view",
-    "interpolate", "interpolate_pair", "inverse_telecine", "source", "trim", "upscale",
+    "Rect", "SetupError", "SourceError", "VsmagicError", "as_progressive", "constant_rate", "deinterlace", "dezoom",
+    "flow_view", "interpolate", "interpolate_pair", "inverse_telecine", "source", "trim", "upscale",
 ]  # fmt: skip
 
 

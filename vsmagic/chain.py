@@ -101,6 +101,13 @@ class AsProgressiveStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """:func:`vsmagic.as_progressive`, which has no options."""
 
 
+class ConstantRateStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
+                       tag_field="filter", tag="constant_rate"):  # fmt: skip
+    """Options of :func:`vsmagic.constant_rate`; an exact rate is text, such as "60000/1001"."""
+
+    fps: Rate | None = None
+
+
 class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True,
                tag_field="filter", tag="trim"):  # fmt: skip
     """Options of :func:`vsmagic.trim`, in seconds."""
@@ -110,7 +117,7 @@ class TrimStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 FieldsStep = DeinterlaceStep | InverseTelecineStep | AsProgressiveStep
-Step = DezoomStep | InterpolateStep | UpscaleStep | TrimStep | FieldsStep
+Step = DezoomStep | InterpolateStep | UpscaleStep | ConstantRateStep | TrimStep | FieldsStep
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -219,6 +226,7 @@ def from_flags(
     scene_threshold: float | None = None,
     duplicates: str | None = None,
     order: str | None = None,
+    constant_rate: Rate | None = None,
     fields: str | None = None,
     start: float | None = None,
     end: float | None = None,
@@ -232,6 +240,8 @@ def from_flags(
     Times count from the start of the file: so keyframes come next, and cutting before the upscaler, which measures
     itself on long clips only, and before slow motion. Frames are added before the picture is enlarged, unless
     ``order`` is ``upscale-first`` or there are keyframes, which the upscaler must follow.
+
+    Frames are repeated for a constant rate at the very end: each is enlarged once.
 
     A rate, a factor or a slowdown with nothing that names a size, a crop or a model of the upscaler leaves the size
     as it is; so does a scale of 1.
@@ -264,7 +274,16 @@ def from_flags(
     if not unsized or keyframes is not None or any(value not in (None, "auto") for value in used.values()) or target:
         last.append({"filter": "upscale", "scale": scale, **own, **how, "strict": strict or None})
     steps += last[::-1] if order == "upscale-first" or keyframes is not None else last
+    if constant_rate is not None:
+        if pace:
+            raise OptionError(
+                f"constant_rate is {constant_rate} beside fps, multiplier or slowdown, which give a constant rate "
+                "already; leave one of them out."
+            )
+        steps.append({"filter": "constant_rate", "fps": None if constant_rate == "auto" else constant_rate})
     given = [{name: value for name, value in step.items() if value is not None} for step in steps]
+    if fields == "keep" and all(step["filter"] == "trim" for step in given[1:]):
+        del given[0]  # an unchanged picture keeps its tags too
     return _convert(given, Path.cwd(), "options")
 
 
@@ -314,7 +333,7 @@ def mends_fields(chain: Chain) -> bool:
 
 def makes_pictures(chain: Chain) -> bool:
     """Whether a chain gives other pictures than the source's own, which must not be woven for it."""
-    return any(not isinstance(step, TrimStep) and step != UpscaleStep(scale=1) for step in chain.steps)
+    return any(not isinstance(step, TrimStep | FieldsStep) and step != UpscaleStep(scale=1) for step in chain.steps)
 
 
 def pair(chain: Chain) -> tuple[InterpolateStep, UpscaleStep] | None:
@@ -381,6 +400,7 @@ def apply(chain: Chain, clip: "vs.VideoNode") -> "vs.VideoNode":
     Raises:
         VsmagicError: whatever the filters raise.
     """
+    from vsmagic.filters.constant_rate import constant_rate
     from vsmagic.filters.dezoom import dezoom
     from vsmagic.filters.fields import as_progressive, deinterlace, inverse_telecine
     from vsmagic.filters.interpolate import interpolate
@@ -392,6 +412,7 @@ def apply(chain: Chain, clip: "vs.VideoNode") -> "vs.VideoNode":
         InterpolateStep: interpolate,
         UpscaleStep: upscale,
         TrimStep: trim,
+        ConstantRateStep: constant_rate,
         DeinterlaceStep: deinterlace,
         InverseTelecineStep: inverse_telecine,
         AsProgressiveStep: as_progressive,

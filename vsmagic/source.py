@@ -27,7 +27,7 @@ _NO_TIMESTAMP = -(2**63)  # FFmpeg's AV_NOPTS_VALUE
 # What raw streams without timestamps are played at, by FFmpeg and by players built on it.
 _UNTIMED_RATE = Fraction(25)
 # A clock of milliseconds tells 12, 15 or 120 frames a second as little exactly as 24 and 30.
-_USUAL_RATES = (
+USUAL_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (12, 15, 24, 30, 48, 60, 120)),
     *(Fraction(rate) for rate in (12, 15, 16, 18, 24, 25, 30, 48, 50, 60, 90, 120, 144)),
 )
@@ -135,10 +135,10 @@ def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction)
     if len(stamps) < 2:
         return nominal or _UNTIMED_RATE
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
-    near = {rate for rate in _USUAL_RATES if abs(rate / mean - 1) < Fraction(1, 50)}
+    near = {rate for rate in USUAL_RATES if abs(rate / mean - 1) < Fraction(1, 50)}
     candidates = near | {nominal or mean, mean}
     fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, rate)) <= tick}
-    usual = [rate for rate in _USUAL_RATES if rate in fitting]
+    usual = [rate for rate in USUAL_RATES if rate in fitting]
     # Few stamps fit many rates, the mean best of all: what is claimed or usual is likelier than what fits best.
     if nominal in usual and fitting[nominal] <= tick / 2:
         return nominal

@@ -102,7 +102,7 @@ _MATROSKA = Container(
             "subrip",
             "webvtt",
         }
-    ),  # fmt: skip
+    ),
     text="subrip",
     attachments=True,
     covers="attachment",
