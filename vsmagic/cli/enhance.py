@@ -77,7 +77,7 @@ class Workers(click.ParamType[Any]):
             return value
         if value.isdecimal() and int(value) > 0:
             return int(value)
-        if not value.startswith("ray://"):
+        if value != "ray" and not value.startswith("ray:"):
             self.fail(f"{value!r} is neither a number from 1 nor an address such as ray://host:10001", param, ctx)
         return value
 

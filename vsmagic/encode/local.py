@@ -12,12 +12,12 @@ from vsmagic.encode.vspipe import Vspipe
 
 log = logging.getLogger(__name__)
 
-_PROCESSORS_EACH = 8
+PROCESSORS_EACH = 8
 """One pipe keeps about so many busy: VapourSynth's threads, the network's and the encoder's overlap."""
 _CACHE = 512 * 2**20
 _FRAMES_IN_ENCODER = 64  # x265's slowest preset looks about so far ahead
 _SPARE = 0.8
-_ON_CUDA = frozenset({"ort_cuda", "trt", "trt_rtx"})
+ON_CUDA = frozenset({"ort_cuda", "trt", "trt_rtx"})
 
 
 def tools(vspipe: Vspipe, ffmpeg: Ffmpeg, description: Description, *, asked: int | None = None) -> Sequence[Tools]:
@@ -40,7 +40,7 @@ def tools(vspipe: Vspipe, ffmpeg: Ffmpeg, description: Description, *, asked: in
 
 def _gpus(description: Description) -> Sequence[str]:
     """Return the GPUs that may share the work; none where no network runs on CUDA, or the chain names a device."""
-    used = [network for network in description.networks if network.backend in _ON_CUDA]
+    used = [network for network in description.networks if network.backend in ON_CUDA]
     if not used or any(network.device for network in used):
         return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -52,9 +52,9 @@ def _gpus(description: Description) -> Sequence[str]:
 
 
 def _workers(description: Description) -> int:
-    if any(network.backend in {*_ON_CUDA, "ncnn"} for network in description.networks):
+    if any(network.backend in {*ON_CUDA, "ncnn"} for network in description.networks):
         return 1  # one device
-    by_processors = max(1, len(os.sched_getaffinity(0)) // _PROCESSORS_EACH)
+    by_processors = max(1, len(os.sched_getaffinity(0)) // PROCESSORS_EACH)
     free = _free_memory()
     by_memory = by_processors if free is None else max(1, int(free * _SPARE) // needed(description))
     if by_memory < by_processors:

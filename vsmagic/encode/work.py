@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import folder, local, losses, pipeline, verify
+from vsmagic.encode import folder, local, losses, pipeline, verify, weaving
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
 from vsmagic.encode.chunk import Task
@@ -64,6 +64,7 @@ def run(prepared: Prepared, progress: Progress) -> Result:
     with stoppable():
         progress.stage("starting")
         source = _stamp(prepared)
+        prepared = weaving.answered(prepared)
         description = describe(prepared, Listening(progress))
         losses.tell(prepared.video, description)
         if prepared.container is None:
@@ -124,7 +125,8 @@ def _made(
                 f"{prepared.job.source}: was changed while it was read; run it again when it is finished."
             )
 
-    records = make(wanted, kept, _workers(prepared, description, here), Listening(progress), unchanged)
+    workers = _workers(prepared, description, here, source, progress)
+    records = make(wanted, kept, workers, Listening(progress), unchanged)
     progress.stage("adding sound and the rest")
     frames = timeline([length for record in records for length in record.lengths])
     if not frames.frames:
@@ -170,8 +172,12 @@ def _kept(
     return kept
 
 
-def _workers(prepared: Prepared, description: Description, here: Folder) -> Workers:
+def _workers(prepared: Prepared, description: Description, here: Folder, source: Stamp, progress: Progress) -> Workers:
     asked = prepared.job.workers
+    if isinstance(asked, str):
+        from vsmagic.encode.cluster import Cluster
+
+        return Cluster(asked, here.path, prepared, description, source=source, tell=progress.stage)
     return Pool(
         here.path,
         local.tools(prepared.vspipe, prepared.ffmpeg, description, asked=asked if isinstance(asked, int) else None),
