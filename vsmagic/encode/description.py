@@ -119,6 +119,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
 
     error: str
     exit_code: int
+    fields: tuple[str, str] | None = None
+    """Of an InterlacedError: what kind of pictures these are, and the field that comes first."""
 
 
 Told = Description | Shape | Refusal

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import carry, losses, mux, pipeline, told
+from vsmagic.encode import carry, losses, mux, pipeline, told, weaving
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.carry import SOUNDS, Sound
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
@@ -167,10 +167,14 @@ def describe(prepared: Prepared, heard: pipeline.Heard, *, measure: bool = True)
         prepared: the job.
         heard: hears what the script says meanwhile.
         measure: find out on first use how the models run best.
+
+    Raises:
+        InterlacedError: the pictures are woven of two fields, and the chain does nothing about that.
     """
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "clip.json"
         arguments = {**prepared.graph(), "describe": str(told), "parent": str(os.getpid())}
+        arguments |= weaving.looks(prepared.job.chain, prepared.video)
         if prepared.container is not None:
             arguments["chunk"] = "auto" if prepared.job.chunk is None else str(prepared.job.chunk)
         return pipeline.describe(

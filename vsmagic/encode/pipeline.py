@@ -13,7 +13,7 @@ from vsmagic import logs
 from vsmagic.encode import description as descriptions
 from vsmagic.encode.children import Child, Children
 from vsmagic.encode.description import Description, Shape
-from vsmagic.errors import EncodeError, OutputError, SourceError, VsmagicError
+from vsmagic.errors import EncodeError, InterlacedError, OutputError, SourceError, VsmagicError
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,8 @@ def _await_told[Told: (Shape, Description)](reading: int, vspipe: Child, describ
 
 
 def _error(refusal: descriptions.Refusal) -> VsmagicError:
+    if refusal.fields is not None:
+        return InterlacedError(refusal.error, kind=refusal.fields[0], order=refusal.fields[1])
     kinds: dict[int, type[VsmagicError]] = {kind.exit_code: kind for kind in VsmagicError.__subclasses__()}
     return kinds.get(refusal.exit_code, VsmagicError)(refusal.error)
 

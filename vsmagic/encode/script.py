@@ -23,6 +23,8 @@ scene_changes,
 scene_threshold,
 duplicates
 order            interpolate-first (default) or upscale-first
+constant_rate    frames a second, or auto: frames are repeated and dropped (default: times stay as they are)
+fields           what is done about woven pictures: deinterlace, double, inverse-telecine or keep (default: nothing)
 start, end       seconds of the source; the end is exclusive
 strict           1: an error instead of any fallback
 codec            convert only to formats this codec takes (default: to those YUV4MPEG2 takes)
@@ -31,6 +33,8 @@ parent           number of the process with which this one ends
 describe         file that receives JSON: a description of the output, or with frames its shape; errors too
 chunk            describe where the output may be cut into chunks of so many frames, or of about half a minute's work
                  (auto), beside the rest
+look             1 or turned: refuse a source whose pictures are woven of fields (turned: that was turned by 90
+                 degrees)
 ================ ==================================================================================
 """
 
@@ -52,13 +56,15 @@ from msgspec.structs import replace
 from vsmagic import chain as chains
 from vsmagic import logs
 from vsmagic.backends import base as backends
-from vsmagic.chain import Chain, InterpolateStep, TrimStep
+from vsmagic.chain import Chain, InterpolateStep, InverseTelecineStep, TrimStep
 from vsmagic.clips import times
-from vsmagic.encode import cutting, output
+from vsmagic.encode import cutting, output, weaving
 from vsmagic.encode.codecs import CODECS, Codec
 from vsmagic.encode.description import Refusal
 from vsmagic.encode.networks import Networks
-from vsmagic.errors import OptionError, VsmagicError
+from vsmagic.errors import InterlacedError, OptionError, VsmagicError
+from vsmagic.filters.fields import as_progressive
+from vsmagic.filters.look import look
 from vsmagic.source import opened
 from vsmagic.tempo import at_least_one
 
@@ -67,10 +73,11 @@ log = logging.getLogger(__name__)
 _TEXTS = (
     "keyframes", "easing", "fit", "size", "target", "model", "backend", "precision", "tile",
     "fps", "multiplier", "slowdown", "flow_model", "scene_changes", "duplicates", "order",
+    "constant_rate", "fields",
 )  # fmt: skip
 _NUMBERS = ("scale", "denoise", "scene_threshold", "start", "end")
 _FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
-_KNOWN = ("source", "track", "loader", "chain", "codec", "frames", "describe", "chunk", *_FLAGS)
+_KNOWN = ("source", "track", "loader", "chain", "codec", "frames", "describe", "chunk", "look", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 _CACHE_MIB = 512
 _M_MMAP_THRESHOLD = -3  # malloc.h
@@ -94,7 +101,9 @@ def build(given: Mapping[str, object]) -> vs.VideoNode:
         return _build(arguments)
     except VsmagicError as error:
         if "describe" in arguments:
-            output.write(Path(arguments["describe"]), Refusal(error=str(error), exit_code=error.exit_code))
+            fields = (error.kind, error.order) if isinstance(error, InterlacedError) else None
+            refusal = Refusal(error=str(error), exit_code=error.exit_code, fields=fields)
+            output.write(Path(arguments["describe"]), refusal)
         else:
             sys.stderr.write(f"vsmagic: {error}\n")
         sys.exit(error.exit_code)
@@ -141,6 +150,9 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
         loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
     original, codec = found.clip, _codec(arguments)
+    if "look" in arguments:
+        _look(arguments["look"], original, Path(arguments["source"]).name)
+        original = as_progressive(original)  # whatever its tags say
     with backends.told(networks.hear):
         clip, begin, slowdown = _apply(chain, original)
         alpha = None if codec is None or not codec.alpha else _alpha(chain, found.alpha)
@@ -163,9 +175,17 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
 
 def _alpha(chain: Chain, alpha: vs.VideoNode | None) -> vs.VideoNode | None:
     """Return the transparency after the steps that the picture passes."""
-    if alpha is None or any(isinstance(step, InterpolateStep) and step.duplicates != "keep" for step in chain.steps):
+    if alpha is None or any(isinstance(step, InverseTelecineStep) for step in chain.steps):
+        return None  # as with repeated frames: what is left out is found in the picture
+    if any(isinstance(step, InterpolateStep) and step.duplicates != "keep" for step in chain.steps):
         return None  # repeated frames are found in the picture, and would be others in its transparency
     return _apply(chain, alpha)[0]
+
+
+def _look(how: str, clip: vs.VideoNode, name: str) -> None:
+    """Refuse a source whose frames are woven; how is ``turned`` where they were turned by 90 degrees."""
+    turned = how == "turned"
+    weaving.check(name, look(clip.std.Transpose() if turned else clip), turned=turned)
 
 
 def _part(clip: vs.VideoNode, alpha: vs.VideoNode | None, arguments: Mapping[str, str]) -> vs.VideoNode:
