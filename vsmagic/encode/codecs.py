@@ -22,6 +22,10 @@ _SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 _SVT_SPEEDS = tuple(str(speed) for speed in range(-1, 14))
 _ENCODERS = {"h264": "h264", "h265": "hevc", "av1": "av1"}
 
+# Chroma to the left, the default of video, and at the upper left.
+_LEFT = (0,)
+_AV1_SITINGS = (0, 2)
+
 Formats = Mapping[str, tuple[int, ...]]
 
 
@@ -55,6 +59,10 @@ class Codec:
     """ffmpeg option that takes the encoder's own parameters, joined by colons."""
     fixed: tuple[str, ...] = ()
     """The encoder's own parameters that always apply."""
+    sitings: tuple[int, ...] = ()
+    """``_ChromaLocation`` of the places of chroma that the codec has a word for, the default first; empty: all."""
+    limited: bool = False
+    """The codec has no word for full range."""
     layouts: Mapping[str, str] = field(default_factory=dict)
     """Pixel formats of :func:`pixel_format` that the encoder takes under another name, with the same values."""
     hardware: bool = False
@@ -82,6 +90,7 @@ def _nvenc(name: str, kind: str, formats: Formats, *values: tuple[str, str]) -> 
         rates=(0, 51),
         speed="-preset",
         presets=tuple(f"p{speed}" for speed in range(1, 8)),
+        sitings=_AV1_SITINGS if kind == "av1" else (),
         layouts={"yuv420p10le": "p010le", "yuv444p10le": "yuv444p10msble"},
         hardware=True,
     )
@@ -99,6 +108,7 @@ def _qsv(name: str, kind: str, formats: Formats, *values: tuple[str, str]) -> Co
         rates=(1, 51),
         speed="-preset",
         presets=("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+        sitings=_AV1_SITINGS if kind == "av1" else (),
         layouts={"yuv420p": "nv12", "yuv420p10le": "p010le"},
         hardware=True,
     )
@@ -146,6 +156,7 @@ _AV1 = Codec(
     speed="-preset",
     presets=_SVT_SPEEDS,
     parameters="-svtav1-params",
+    sitings=_AV1_SITINGS,
     # SVT-AV1's bits do not depend on its parallelism; its memory does.
     fixed=("lp=4",),
 )
@@ -190,6 +201,9 @@ _PRORES = Codec(
         "444": {"fast": "4444", "balanced": "4444", "best": "4444xq"},
     },
     options=("-vendor", "apl0"),
+    # What every reader takes it for: it has no word for either.
+    sitings=_LEFT,
+    limited=True,
 )
 
 CODECS: dict[str, Codec] = {

@@ -5,7 +5,7 @@ Runs inside vspipe; the side that started vspipe reads the description with :mod
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -45,6 +45,8 @@ _INSTEAD = {
     "411": ("422", "444", "420"),
     "410": ("420", "422", "444"),
 }
+_SITES = ("left", "center", "top left", "top", "bottom left", "bottom")
+_ON_LINES = {2: 0, 4: 0, 3: 1, 5: 1}
 _DYNAMIC = {"DolbyVisionRPU": "Dolby Vision", "HDR10Plus": "HDR10+"}
 
 
@@ -72,6 +74,31 @@ def fit(clip: vs.VideoNode, formats: Formats = Y4M) -> vs.VideoNode:
         clip.format.name, _words(target, depth), f": it loses {' and '.join(lost)}" if lost else "",
     )  # fmt: skip
     return _convert(clip, target, depth)
+
+
+def limited(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return a clip of full range in limited range, for a codec that has no word for the former."""
+    if clip.format.color_family == vs.RGB or _int(clip.get_frame(0).props, "_Range") != vs.RANGE_FULL:
+        return clip
+    log.info("full range becomes limited range, for the codec has no word for the former")
+    return clip.resize.Point(format=clip.format.id, range_in=vs.RANGE_FULL, range=vs.RANGE_LIMITED)
+
+
+def sited(clip: vs.VideoNode, sitings: Sequence[int]) -> vs.VideoNode:
+    """Return the clip with its chroma where a codec can tell that it is: moved to the default if need be.
+
+    Args:
+        clip: what :func:`fit` returned.
+        sitings: ``_ChromaLocation`` of the places that the codec has a word for, the default first; empty: all.
+    """
+    location = _int(clip.get_frame(0).props, "_ChromaLocation")
+    # In 4:2:2 and 4:1:1 chroma stands on every line: left and the corners are one place.
+    flat = not clip.format.subsampling_h
+    here = _ON_LINES.get(location or 0, location) if flat else location
+    if not clip.format.subsampling_w or location is None or not sitings or here in sitings:
+        return clip
+    log.info("chroma is moved from %s to %s, which the codec has a word for", _SITES[location], _SITES[sitings[0]])
+    return clip.resize.Spline36(format=clip.format.id, chromaloc_in=location, chromaloc=sitings[0])
 
 
 def pack(clip: vs.VideoNode, alpha: vs.VideoNode | None) -> vs.VideoNode:

@@ -159,6 +159,8 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
     if found.transparent and alpha is None and "describe" not in arguments:  # else the one who asks tells
         log.warning("%s: its transparency is left out", Path(arguments["source"]).name)
     clip = output.fit(clip, output.Y4M if codec is None else codec.formats if alpha is None else codec.alpha)
+    if codec is not None:
+        clip = output.sited(output.limited(clip) if codec.limited else clip, codec.sitings)
     if "frames" in arguments:
         return _part(clip, alpha, arguments)
     if "describe" in arguments:
