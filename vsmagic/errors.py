@@ -16,7 +16,7 @@
     └── NotReadyError (10)    an engine or a model has to be made ready first; nothing is wrong with what was asked for
 
 Exit codes that are not exceptions: 0 done, 9 done as far as a damaged input could be decoded,
-130 stopped by Ctrl-C, 143 stopped by SIGTERM.
+11 of many files some failed for different reasons, 130 stopped by Ctrl-C, 143 stopped by SIGTERM.
 
 Every message says the value that was given, what was expected, and the remedy.
 """

@@ -35,7 +35,7 @@ def test_help_shows_every_command_and_every_exit_code(run: Run) -> None:
         for error in vars(errors).values()
         if isinstance(error, type) and issubclass(error, VsmagicError)
     }
-    assert documented == raised | {0, 9, 130, 143}
+    assert documented == raised | {0, 9, 11, 130, 143}
 
 
 @pytest.mark.parametrize("error", [errors.OptionError, errors.SourceError, errors.OutputError, errors.SetupError])

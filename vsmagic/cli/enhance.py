@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 from dataclasses import replace
 from fractions import Fraction
@@ -10,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsmagic.cli import fields
 from vsmagic.cli.main import log_to_stderr
 from vsmagic.cli.trailing import TRAILING, Trailing
 from vsmagic.errors import OptionError
 
 if TYPE_CHECKING:
     from vsmagic.chain import Chain
+    from vsmagic.encode.job import Prepared
     from vsmagic.filters.order import Order, Work
     from vsmagic.media import VideoTrack
 
-_DAMAGED = 9
 _CHAIN_FLAGS = (
     "keyframes", "easing", "fit", "scale", "size", "target", "model", "denoise", "backend", "precision", "tile",
     "fps", "multiplier", "slowdown", "flow_model", "flow_scale", "scene_changes", "scene_threshold", "duplicates",
-    "order", "start", "end", "strict",
+    "order", "constant_rate", "start", "end", "strict",
 )  # fmt: skip
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
@@ -83,8 +85,8 @@ class Workers(click.ParamType[Any]):
 
 
 @click.command(cls=Trailing)
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("sources", metavar="IN...", nargs=-1)
+@click.argument("output", metavar="OUT", required=False)
 @click.option("--keyframes", metavar="FILE", help="JSON file with the crop to undo, over time.")
 @click.option(
     "--easing",
@@ -145,6 +147,12 @@ class Workers(click.ParamType[Any]):
     type=click.Choice(["interpolate-first", "upscale-first"]),
     help="What comes first (default: what costs less; see --dry-run).",
 )
+@click.option(
+    "--constant-rate",
+    metavar="FPS|auto",
+    help="Repeat and drop frames for a constant rate; auto: the usual one nearest (default: times stay as they are).",
+)
+@fields.option
 @click.option("--start", type=_Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
 @click.option("--end", type=_Time(), help="Moment before which it ends.")
 @click.option(
@@ -173,19 +181,44 @@ class Workers(click.ParamType[Any]):
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
 @click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
-@click.option("--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: half a minute's work).")
+@click.option(
+    "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: half a minute's work)."
+)
 @click.option("--workers", type=Workers(), metavar="N|ray://…", help="Chunks made at once here, or a Ray cluster.")
 @click.option("--resume/--no-resume", default=True, help="Go on where an earlier run of the same job ended (default).")
 @click.option("--keep", is_flag=True, help="Keep the chunks when the output is finished.")
-@click.option("-y", "--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("-y", "--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--list", "listed", metavar="FILE", help="More inputs: one a line, from the list's folder; - is stdin.")
+@click.option(
+    "--container",
+    type=click.Choice(["mkv", "mp4", "m4v", "mov", "webm"]),
+    help="Of the outputs in a folder (default: the input's where it can be, else mkv).",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Files at a time.")
+@click.option(
+    "--save-chain",
+    metavar="FILE",
+    help="Write the filters to a .toml or .json file for --chain; IN and OUT may be absent.",
+)
+@click.option(
+    "--report", metavar="FILE", type=click.Path(path_type=Path), help="JSON record of what became of each file."
+)
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    help="How far it is: live on a terminal, plain lines elsewhere (auto, default), or JSON on stdout.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the chain and the two commands; make nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; warnings and errors only.")
 @click.option("--debug", is_flag=True, help="Show tracebacks, the commands that are run and what they say.")
 @click.pass_context
 def enhance(
-    ctx: click.Context, /, *, source: Path, output: Path, dry_run: bool, quiet: bool, debug: bool, **flags: Any
+    ctx: click.Context, /, *, sources: tuple[str, ...], output: str | None, dry_run: bool, debug: bool, **flags: Any
 ) -> None:
     """Make a better video OUT of IN.
+
+    Several inputs, folders and patterns such as 'season/*.mkv' go into a folder OUT; outputs that are there are
+    passed by, so that the same command goes on where it was stopped.
 
     With --fps, --multiplier or --slowdown alone the size stays; add --target auto, --scale or --size to enlarge too.
     Sound, subtitles, chapters, attachments and tags are copied, colour tags and frame times kept. OUT's extension
@@ -193,35 +226,105 @@ def enhance(
     OUT may be the null device, to measure speed. What follows the files after -- goes to ffmpeg's encoder:
     vsmagic enhance in.mkv out.mkv --codec h265 -- -tune grain -x265-params aq-mode=3
     """
+    quiet = flags["quiet"]
     log_to_stderr(debug=debug or bool(ctx.obj), level=logging.WARNING if quiet else logging.INFO)
-    from vsmagic import chain as chains
-    from vsmagic.encode.job import Job, prepare
     from vsmagic.encode.stopping import Stopped
 
     chain = _chain(flags)
+    words = _words(sources, output, flags)
+    if not words or output is None:
+        _save(chain, flags)
+        return
+    try:
+        ctx.exit(_enhance(words, output, chain, flags, dry_run=dry_run, raw=ctx.meta[TRAILING]))
+    except Stopped as stopped:
+        click.echo(f"vsmagic: {stopped}.", err=True)
+        ctx.exit(stopped.exit_code)
+
+
+def _words(sources: tuple[str, ...], output: str | None, flags: dict[str, Any]) -> list[str]:
+    """Return all inputs that were named; none where only the chain is to be written."""
+    from vsmagic.encode.inputs import read_list
+
+    words = list(sources) + (read_list(flags["listed"]) if flags["listed"] is not None else [])
+    if output is None and not words and flags["save_chain"] is not None:
+        return []
+    if output is None or not words:
+        missing = "OUT" if output is None else "IN"
+        raise click.UsageError(f"Missing argument '{missing}': expected what to read, then what to make.")
+    return words
+
+
+def _enhance(
+    words: list[str], output: str, chain: "Chain", flags: dict[str, Any], *, dry_run: bool, raw: tuple[str, ...]
+) -> int:
+    """Make one file or many, and return the exit code."""
+    from vsmagic.chain import parse
+    from vsmagic.cli import running
+    from vsmagic.encode import inputs
+    from vsmagic.encode.batch import folders
+
+    target = Path(output)
+    showing = running.Showing(
+        progress=flags["progress"] or ("none" if flags["quiet"] else "auto"),
+        report=flags["report"],
+        quiet=flags["quiet"],
+    )
+    if not inputs.several(words, target, folder=output.endswith(os.sep)):
+        if flags["container"] is not None:
+            raise OptionError(f"--container is for a folder of outputs; here the extension of {output} chooses it.")
+        ready, told = _prepared(Path(words[0]), target, chain, flags, raw)
+        _save(parse(ready.job.chain, folder=Path.cwd()), flags)
+        if dry_run:
+            fields.settled(ready, flags["fields"], lambda each: _print_plan(each, told))
+            return 0
+        return fields.settled(ready, flags["fields"], lambda each: running.one(each, showing))
+    suffix = None if flags["container"] is None else f".{flags['container']}"
+    pairs = inputs.pairs(words, target, container=suffix, codec=flags["codec"])
+    _save(chain, flags)
+    if dry_run:
+        with folders(pairs, target):
+            for pair in pairs:
+                click.echo(f"# {pair.source} -> {pair.output}")
+                _print_plan(*_prepared(pair.source, pair.output, chain, flags, raw))
+        return 0
+    return running.many(
+        pairs, target, lambda pair: _prepared(pair.source, pair.output, chain, flags, raw)[0], showing,
+        at_once=flags["jobs"], overwrite=flags["overwrite"],
+    )  # fmt: skip
+
+
+def _prepared(
+    source: Path, output: Path, chain: "Chain", flags: dict[str, Any], raw: tuple[str, ...]
+) -> "tuple[Prepared, str | None]":
+    """Check one file; return its job, and in words which of two filters comes first and why, where that is free."""
+    from vsmagic import chain as chains
+    from vsmagic.encode.job import Job, prepare
+
     names = ("track", "loader", "codec", "quality", "crf", "preset", "ffmpeg", "overwrite", "audio", "chunk", "workers",
              "resume", "keep")  # fmt: skip
     given = {name: flags[name] for name in names}
-    text = chains.to_json(chain)
-    prepared = prepare(Job(source=source, output=output, chain=text, raw=ctx.meta[TRAILING], **given))
+    prepared = prepare(Job(source=source, output=output, chain=chains.to_json(chain), raw=raw, **given))
     work = _work(chain, prepared.video)
     if work is not None and flags["chain_file"] is None and flags["order"] is None:
         chain = chains.ordered(chain, work.cheaper)
         prepared = replace(prepared, job=replace(prepared.job, chain=chains.to_json(chain)))
-    try:
-        if dry_run:
-            _print_plan(prepared, _told(chain, work))
-        else:
-            _run(ctx, prepared, quiet=quiet)
-    except Stopped as stopped:
-        click.echo(f"vsmagic: {stopped}.", err=True)
-        ctx.exit(stopped.exit_code)
+    return prepared, _told(chain, work)
+
+
+def _save(chain: "Chain", flags: dict[str, Any]) -> None:
+    """Write the chain where that was asked for."""
+    if flags["save_chain"] is not None:
+        from vsmagic.chainfile import save
+
+        save(chain, Path(flags["save_chain"]))
 
 
 def _chain(flags: dict[str, Any]) -> "Chain":
     from vsmagic import chain as chains
 
     given = {name: flags[name] for name in _CHAIN_FLAGS if flags[name] is not None and flags[name] is not False}
+    given |= fields.step(flags["fields"])
     if flags["chain_file"] is not None:
         if given:
             raise OptionError(
@@ -252,25 +355,6 @@ def _told(chain: "Chain", work: "Work | None") -> str | None:
     first = next(step for step in chain.steps if isinstance(step, InterpolateStep | UpscaleStep))
     order: Order = "interpolate-first" if isinstance(first, InterpolateStep) else "upscale-first"
     return f"{WORDS[order]}; what the orders cost cannot be estimated here" if work is None else told(work, order)
-
-
-def _run(ctx: click.Context, prepared: Any, *, quiet: bool) -> None:
-    from vsmagic.encode.progress import shown
-    from vsmagic.encode.work import run
-
-    with shown("none" if quiet else "auto") as display:
-        result = run(prepared, display.file(0))
-    if not quiet:
-        rate = result.frames / result.elapsed if result.elapsed else 0.0
-        frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
-        click.echo(
-            f"vsmagic: {prepared.job.output}: {result.width}x{result.height}, {frames}, "
-            f"{float(result.duration):.3f} s, made in {result.elapsed:.1f} s ({rate:.1f} fps)",
-            err=True,
-        )
-    if result.loss is not None:
-        click.echo(f"vsmagic: {result.loss}; what could be decoded is in the output.", err=True)
-        ctx.exit(_DAMAGED)
 
 
 def _print_plan(prepared: Any, order: str | None) -> None:

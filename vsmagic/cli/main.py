@@ -12,6 +12,7 @@ from vsmagic.errors import VsmagicError
 # Name to the sentence --help shows. The modules behind them are imported only when they are run.
 _COMMANDS = {
     "enhance": "Make a better video: undo digital zoom, upscale, keep everything else.",
+    "jobs": "List, show and throw away jobs that were stopped before they were finished.",
     "between": "Make the pictures between two pictures.",
     "mpv": "Better pictures while you watch, in the player mpv.",
     "info": "Tell everything that decides how a file is handled.",
@@ -36,6 +37,7 @@ Exit codes:
   8    something of the installation is missing
   9    done, as far as a damaged input could be decoded
   10   an engine or a model has to be made ready first
+  11   of many files some failed, for different reasons
   130  stopped by Ctrl-C
   143  stopped by SIGTERM
 """

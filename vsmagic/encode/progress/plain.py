@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from vsmagic.encode.report import Entry, Report
 
 _SECONDS = 5.0
+_MOST_SECONDS = 60.0
+_LINES = 20  # about; then they come as rarely as lets the log of a whole night be read
 
 
 class PlainFile:
-    """One line every few seconds, and one at the end."""
+    """One line every few seconds, later every minute, and one at the end."""
 
     def __init__(self, prefix: str = "") -> None:
         """Make a new one; ``prefix`` begins its lines."""
         self._prefix = prefix
         self._tally = Tally()
-        self._last = time.monotonic()
+        self._began = self._last = time.monotonic()
         self._ended = False
 
     def stage(self, words: str) -> None:
@@ -47,7 +49,7 @@ class PlainFile:
 
     def _due(self) -> bool:
         now = time.monotonic()
-        due = now - self._last >= _SECONDS
+        due = now - self._last >= min(max(_SECONDS, (now - self._began) / _LINES), _MOST_SECONDS)
         if due:
             self._last = now
         return due

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vsmagic.encode.progress.pace import Pace
 
-_TELLING = 0.1  # of the frames: what so many finished ones weigh foretells the size of all
+_TELLING = 250  # frames of unfinished chunks, of which an encoder holds back some dozens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,15 +110,16 @@ class Tally:
             elapsed=now - self._began,
             left=self._pace.left(total - done, now),
             size=sum(self._sizes.values()),
-            expected=self._expected(done, total),
+            expected=self._expected(),
         )
 
-    def _expected(self, done: int, total: int) -> int | None:
-        """Foretell the size: by finished chunks where they tell enough, for an encoder holds back what it has read."""
+    def _expected(self) -> int | None:
+        """Foretell the size by the finished chunks, else by what is in the making once that tells something."""
+        so_far = sum(self._sizes.values())
         frames = sum(self._done[number] for number in self._finished)
         size = sum(self._sizes[number] for number in self._finished)
-        if frames < total * _TELLING:
-            frames, size = done, sum(self._sizes.values())
-        if not size or frames < total * _TELLING:
-            return None
-        return max(round(size * total / frames), sum(self._sizes.values()))
+        if not frames:
+            frames, size = self._total_done, so_far
+            if frames < _TELLING:
+                return None
+        return max(round(size * self._total / frames), so_far) if size else None
