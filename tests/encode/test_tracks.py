@@ -1,5 +1,6 @@
 """What stands beside the picture goes along: sound, subtitles, chapters, attachments, covers, tags."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import av
 import pytest
 
 from command import Run
-from vsmagic.media import Media, probe
+from vsmagic.encode.moved import timecode
+from vsmagic.encode.original import Span
+from vsmagic.media import Media, Track, probe
 
 from .conftest import ffmpeg, packets
 
@@ -62,6 +65,179 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("-metadata:s:t:1", "filename=cover.png", film),
     )
     return film
+
+
+ODD = "a=b; #c \\ d \"e\" 'f' [g] é 漢字 🎬"
+LONG = "A line that goes on. " * 400
+RICH_CHAPTERS = f""";FFMETADATA1
+title=Everything
+comment=first line\\
+second line\\
+third = line
+synopsis={LONG}
+artist=é 漢字 🎬
+REPLAYGAIN_REFERENCE_LOUDNESS=-18.00 LUFS
+creation_time=2020-01-02T03:04:05.000000Z
+[CHAPTER]
+TIMEBASE=1/1000
+START=0
+END=700
+title=One \\= \\; \\# \\\\ 漢字
+[CHAPTER]
+TIMEBASE=1/1000
+START=700
+END=2000
+title=Two
+"""
+VTT = """WEBVTT
+
+00:00:00.200 --> 00:00:00.900 line:10% align:start
+One
+"""
+DISPOSITIONS = ("default+original", "comment+hearing_impaired", "dub+visual_impaired")
+
+
+@pytest.fixture(scope="session")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds that hold everything Matroska takes: further video, every disposition, odd tags, two covers."""
+    folder = tmp_path_factory.mktemp("rich")
+    (folder / "facts.txt").write_text(RICH_CHAPTERS)
+    (folder / "lines.srt").write_text(LINES)
+    (folder / "lines.vtt").write_text(VTT)
+    (folder / "font.ttf").write_bytes(b"\0\1\0\0not really a font")
+    (folder / "notes.txt").write_text("notes")
+    for name in ("cover.png", "small.jpg"):
+        ffmpeg("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", 1, folder / name)
+    film = folder / "rich.mkv"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2", "-f", "lavfi", "-i", "testsrc=s=32x32:r=10:d=2"),
+        *("-f", "lavfi", "-i", "sine=440:d=2:r=48000"),
+        *("-i", folder / "lines.srt", "-i", folder / "lines.vtt", "-i", folder / "facts.txt"),
+        *("-map", 0, "-map", 1, "-map", 2, "-map", 2, "-map", 2, "-map", 3, "-map", 3, "-map", 4),
+        *("-map_metadata", 5, "-map_chapters", 5),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a:0", "aac", "-c:a:1", "libopus", "-c:a:2", "pcm_s16le"),
+        *("-c:s:0", "srt", "-c:s:1", "ass", "-c:s:2", "copy"),
+        *("-metadata:s:v:0", f"title={ODD}", "-metadata:s:v:0", "SHOT=12b", "-metadata:s:v:0", "language=ger"),
+        *("-metadata:s:v:0", "timecode=01:00:00:20", "-metadata:s:v:1", "title=Angle"),
+        *("-metadata:s:a:0", "REPLAYGAIN_TRACK_GAIN=-6.20 dB", "-metadata:s:a:0", "language=pt-BR"),
+        *("-metadata:s:a:1", f"title={ODD}", "-metadata:s:a:1", "language=eng"),
+        *("-metadata:s:s:0", "title=Forced", "-metadata:s:s:0", "language=fre"),
+        *(word for n, said in enumerate(DISPOSITIONS) for word in (f"-disposition:a:{n}", said)),
+        *("-disposition:s:0", "forced+default", "-disposition:s:1", "lyrics", "-disposition:v:1", "0"),
+        *("-attach", folder / "font.ttf", "-metadata:s:t:0", "mimetype=font/ttf", "-metadata:s:t:0", "title=The font"),
+        *("-attach", folder / "notes.txt", "-metadata:s:t:1", "mimetype=text/plain"),
+        *("-attach", folder / "cover.png", "-metadata:s:t:2", "mimetype=image/png"),
+        *("-metadata:s:t:2", "filename=cover.png", "-attach", folder / "small.jpg"),
+        *("-metadata:s:t:3", "mimetype=image/jpeg", "-metadata:s:t:3", "filename=small_cover.jpg", film),
+    )
+    return film
+
+
+def _facts(track: Track) -> dict[str, object]:
+    """Everything a track says of itself but what is measured anew."""
+    tags = {key.lower(): value for key, value in track.metadata.items()}
+    for measured in ("duration", "encoder"):
+        tags.pop(measured, None)
+    return {"kind": track.kind, "codec": track.codec, "dispositions": set(track.dispositions), "tags": tags}
+
+
+def _tags(media: Media) -> dict[str, str]:
+    return {key.lower(): value for key, value in media.metadata.items() if key.lower() != "encoder"}
+
+
+def test_matroska_loses_nothing_at_all(rich: Path, tmp_path: Path, run: Run) -> None:
+    before = probe(rich)
+    made, said = _enhanced(rich, tmp_path / "out.mkv", run)
+    assert "warning" not in said
+    assert [_facts(track) for track in made.tracks] == [_facts(track) for track in before.tracks]
+    assert _tags(made) == _tags(before)
+    assert made.metadata.get("comment", made.metadata.get("COMMENT")) == "first line\nsecond line\nthird = line"
+    assert made.chapters == before.chapters
+    assert made.chapters[0].title == "One = ; # \\ 漢字"
+    for kind, count in (("audio", 3), ("subtitle", 3)):
+        for number in range(count):
+            assert packets(tmp_path / "out.mkv", kind, number) == packets(rich, kind, number)
+    assert packets(tmp_path / "out.mkv", "video", 1) == packets(rich, "video", 1)
+    for track in before.of_kind("cover"):
+        with av.open(str(rich)) as old, av.open(str(tmp_path / "out.mkv")) as new:
+            pictures = [bytes(next(file.demux(file.streams[track.stream]))) for file in (old, new)]
+        assert pictures[0] == pictures[1]
+
+
+def test_mp4_names_all_it_cannot_hold_in_one_warning(rich: Path, tmp_path: Path, run: Run) -> None:
+    made, said = _enhanced(rich, tmp_path / "out.mp4", run)
+    (warning,) = [line for line in said.splitlines() if "warning" in line]
+    for words in (
+        "audio track 4 (pcm_s16le) is stored as aac",
+        "subtitle track 5 (subrip) is stored as mov_text",
+        "attachment track",
+        "REPLAYGAIN_REFERENCE_LOUDNESS",
+        "SHOT of track 0",
+        "REPLAYGAIN_TRACK_GAIN of track 2",
+        "the language pt-BR",
+        "original of track 2",
+        "an output ending in .mkv would keep",
+    ):
+        assert words in warning
+    assert [track.codec for track in made.video] == ["h264", "h264"]
+    assert [track.codec for track in made.audio] == ["aac", "opus", "aac"]
+    assert {"comment", "hearing_impaired"} <= set(made.audio[1].dispositions)
+    assert len(made.of_kind("cover")) == 2
+    assert (made.video[0].title, made.video[0].language, made.audio[1].title) == (ODD, "ger", ODD)
+    assert made.metadata["comment"] == "first line\nsecond line\nthird = line"
+    assert made.metadata["synopsis"] == LONG.strip()
+    assert made.metadata["creation_time"].startswith("2020-01-02T03:04:05")
+    assert [chapter.title for chapter in made.chapters] == [chapter.title for chapter in probe(rich).chapters]
+    assert made.video[0].metadata["timecode"] == "01:00:00:20"
+
+
+def test_a_cut_moves_the_timecode_and_leaves_the_other_angle(rich: Path, tmp_path: Path, run: Run) -> None:
+    made, said = _enhanced(rich, tmp_path / "out.mov", run, "--start", "0.4", "--end", "1.2")
+    assert made.video[0].metadata["timecode"] == "01:00:01:05"
+    assert "video track 1 (h264) is left out: it can only be cut where it has a keyframe" in said
+    assert len(made.video) == 1
+    assert [(chapter.start, chapter.title) for chapter in made.chapters][1] == (Fraction(3, 10), "Two")
+
+
+@pytest.mark.parametrize(
+    ("begin", "rate", "first", "moved"),
+    [
+        (Fraction(1), Fraction(25), "00:59:59:24", "01:00:00:24"),
+        (60 * Fraction(1001, 1000), Fraction(30000, 1001), "00:00:00;00", "00:01:00;02"),
+        (600 * Fraction(1001, 1000) - Fraction(1001, 30000) * 18, Fraction(30000, 1001), "00:00:00;00", "00:10:00;00"),
+        (Fraction(1001, 30000), Fraction(30000, 1001), "00:08:59;29", "00:09:00;02"),
+        (Fraction(1, 24), Fraction(24), "23:59:59:23", "00:00:00:00"),
+    ],
+)
+def test_timecodes_count_as_smpte_does(begin: Fraction, rate: Fraction, first: str, moved: str, film: Path) -> None:
+    track = replace(probe(film).video[0], metadata={"TIMECODE": first}, average_rate=rate)
+    assert timecode(track, Span(lead=Fraction(0), begin=begin, length=Fraction(1))) == moved
+    assert timecode(track, Span(lead=Fraction(0))) == first
+
+
+def test_a_cameras_data_goes_into_mp4(film: Path, tmp_path: Path, run: Run) -> None:
+    """GoPro's readings keep their times; what ffmpeg cannot write is named."""
+    camera = tmp_path / "camera.mp4"
+    with av.open(str(film)) as source, av.open(str(camera), "w") as target:
+        picture = target.add_stream_from_template(source.streams.video[0])
+        data = target.add_data_stream("bin_data")
+        data.time_base = Fraction(1, 1000)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = picture
+                target.mux(packet)
+        for n in range(4):
+            packet = av.Packet(b"DEVC" + bytes([n]) * 8)
+            packet.stream, packet.time_base = data, Fraction(1, 1000)
+            packet.pts = packet.dts = n * 500
+            packet.duration = 500
+            target.mux(packet)
+    made, said = _enhanced(camera, tmp_path / "out.mp4", run)
+    assert "data track" not in said
+    assert packets(tmp_path / "out.mp4", "data") == packets(camera, "data")
+    assert made.of_kind("data")[0].codec == "bin_data"
+    _, said = _enhanced(camera, tmp_path / "out.mkv", run)
+    assert "data track 1 (bin_data) is left out: ffmpeg can put no such data bin_data into Matroska" in said
 
 
 def _enhanced(film: Path, out: Path, run: Run, *more: object) -> tuple[Media, str]:

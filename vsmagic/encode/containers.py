@@ -37,6 +37,8 @@ class Container:
     """Tags of the whole file that are kept; None: every one."""
     track_tags: frozenset[str] | None = None
     """Tags of a track that are kept; None: every one."""
+    dispositions: frozenset[str] = frozenset({"default"})
+    """What can be said of a track's purpose."""
     options: tuple[str, ...] = ()
     """Muxer options that always apply."""
 
@@ -68,6 +70,9 @@ _MP4 = Container(
     data=frozenset({"bin_data"}),
     tags=_MP4_TAGS,
     track_tags=_MP4_TRACK_TAGS,
+    dispositions=frozenset(
+        {"captions", "comment", "default", "descriptions", "dub", "forced", "hearing_impaired", "visual_impaired"}
+    ),
 )
 _MOV = Container(
     name="QuickTime",
@@ -107,6 +112,9 @@ _MATROSKA = Container(
     attachments=True,
     covers="attachment",
     films=None,
+    dispositions=frozenset(
+        {"comment", "default", "descriptions", "dub", "forced", "hearing_impaired", "original", "visual_impaired"}
+    ),
 )
 _WEBM = Container(
     name="WebM",
@@ -119,6 +127,7 @@ _WEBM = Container(
     attachments=False,
     covers=None,
     films=frozenset({"av1", "vp8", "vp9"}),
+    dispositions=frozenset({"captions", "default", "descriptions", "forced", "metadata"}),
 )
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MATROSKA, ".webm": _WEBM}
 

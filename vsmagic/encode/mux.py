@@ -107,7 +107,13 @@ def original_options(original: Original) -> list[str]:
         options += time_options(number, one, original)
     if span.lasts is not None:
         options += ["-t", seconds(span.lasts)]
-    return [*options, *_tag_options(original), "-disposition:v:0", "+".join(track.dispositions) or "default"]
+    return [*options, *_tag_options(original), "-disposition:v:0", _dispositions(original)]
+
+
+def _dispositions(original: Original) -> str:
+    """Return what is said of the picture's purpose; where a container has no words for any, it is the one to play."""
+    telling = {"mov", "matroska"} & set(original.media.format.split(","))
+    return "+".join(original.track.dispositions) or ("0" if telling else "default")
 
 
 def _tag_options(original: Original) -> list[str]:

@@ -3,10 +3,12 @@
 import logging
 
 from vsmagic.encode import carry, tags
-from vsmagic.encode.containers import Container
+from vsmagic.encode.containers import CONTAINERS, Container
 from vsmagic.encode.original import Original
 
 log = logging.getLogger(__name__)
+
+_MATROSKA = CONTAINERS[".mkv"]
 
 
 def tell(original: Original, container: Container) -> None:
@@ -27,12 +29,21 @@ def losses(original: Original, container: Container) -> list[str]:
         gone += [f"{tag} of track {track.stream}" for tag in tags.lost(track.metadata, container.track_tags)]
     if gone:
         told.append(f"{container.name} does not hold the tag{'s' if len(gone) > 1 else ''} {carry.listed(gone)}")
+    marks = [
+        f"{mark} of track {track.stream}"
+        for track in (original.track, *kept)
+        for mark in track.dispositions
+        if track.kind != "cover" and mark not in container.dispositions
+    ]
+    if marks:
+        told.append(f"{container.name} does not hold the mark{'s' if len(marks) > 1 else ''} {carry.listed(marks)}")
     languages = tags.unwritten((track.language for track in (original.track, *kept)), container)
     if languages:
         told.append(f"{container.name} has no word for the language {carry.listed(languages)}")
     words = [f"track{'s' if len(better) > 1 else ''} {carry.listed(better)}"] if better else []
     words += ["the tags"] if gone else []
     words += ["the languages"] if languages else []
+    words += ["the marks"] if any(mark.split()[0] in _MATROSKA.dispositions for mark in marks) else []
     if words:
         told.append(f"an output ending in .mkv would keep {carry.listed(words)}")
     return told
