@@ -18,6 +18,7 @@ from vsmagic.errors import EncodeError, InterlacedError, OutputError, SourceErro
 log = logging.getLogger(__name__)
 
 _FRAME = re.compile(r"Frame: (\d+)/(\d+)")
+_RENDERED = re.compile(r"Output (\d+) frames")
 _INDEXING = re.compile(r"index progress (\d+%)")
 # A frame that the source could not decode, told by BestSource or FFMS2 themselves.
 _DAMAGE = re.compile(r"Failed to retrieve frame (\d+) with error: ((?:VideoSource|ffms2|FFVideoSource)\b.*)")
@@ -124,7 +125,7 @@ class _Listener:
         self._written = written
 
     def __call__(self, line: str) -> None:
-        if frame := _FRAME.search(line):
+        if frame := _FRAME.search(line) or _RENDERED.match(line):
             self._heard.frames(int(frame[1]), self._size())
         elif indexing := _INDEXING.search(line):
             self._heard.stage(f"indexing {indexing[1]}")

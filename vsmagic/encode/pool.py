@@ -19,7 +19,11 @@ log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Workers on this machine."""
+    """Workers on this machine.
+
+    A chunk whose frames have all left the filters makes room for the next one, whose graph is built while the encoder
+    of the former ends.
+    """
 
     def __init__(self, folder: Path, tools: Sequence[Tools]) -> None:
         """Make a pool that works when it is entered.
@@ -32,6 +36,7 @@ class Pool:
         self._idle = list(tools)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._running: dict[int, _Running] = {}
+        self._rendering: dict[int, _Running] = {}
 
     @property
     def free(self) -> int:
@@ -41,17 +46,23 @@ class Pool:
     def start(self, task: Task) -> None:
         """Begin a chunk."""
         running = _Running(task, self._folder, self._idle.pop(), self._events)
-        self._running[task.number] = running
+        self._running[task.number] = self._rendering[task.number] = running
         running.thread.start()
 
     def next(self) -> Event:
         """Wait for the next event of any chunk."""
         event = self._events.get()
-        if isinstance(event, Made | Failed):
-            ended = self._running.pop(event.number)
-            ended.thread.join()
-            self._idle.append(ended.tools)
+        if isinstance(event, Rendered) and event.frames >= self._running[event.number].task.frames:
+            self._make_room(event.number)
+        elif isinstance(event, Made | Failed):
+            self._make_room(event.number)
+            self._running.pop(event.number).thread.join()
         return event
+
+    def _make_room(self, number: int) -> None:
+        rendered = self._rendering.pop(number, None)
+        if rendered is not None:
+            self._idle.append(rendered.tools)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -72,26 +83,27 @@ class _Running:
 
     def __init__(self, task: Task, folder: Path, tools: Tools, events: "queue.SimpleQueue[Event]") -> None:
         self.tools = tools
+        self.task = task
         self.children = Children()
-        self._task, self._folder, self._events = task, folder, events
+        self._folder, self._events = folder, events
         self.thread = threading.Thread(target=self._work, name=f"chunk {task.number}", daemon=True)
 
     def _work(self) -> None:
         try:
-            with disk_errors(self._folder / self._task.file):
-                record = chunk.make(self._task, self._folder, self.tools, self, self.children)
+            with disk_errors(self._folder / self.task.file):
+                record = chunk.make(self.task, self._folder, self.tools, self, self.children)
         except VsmagicError as error:
-            self._events.put(Failed(number=self._task.number, error=error))
+            self._events.put(Failed(number=self.task.number, error=error))
         except BaseException as error:  # a thread's exception would end nothing
             wrapped = VsmagicError(f"unexpected {type(error).__name__}: {error}.")
             wrapped.__cause__ = error
-            self._events.put(Failed(number=self._task.number, error=wrapped))
+            self._events.put(Failed(number=self.task.number, error=wrapped))
         else:
-            self._events.put(Made(number=self._task.number, record=record))
+            self._events.put(Made(number=self.task.number, record=record))
 
     def frames(self, done: int, size: int) -> None:
         """See :class:`~vsmagic.encode.pipeline.Heard`."""
-        self._events.put(Rendered(number=self._task.number, frames=done, size=size))
+        self._events.put(Rendered(number=self.task.number, frames=done, size=size))
 
     def stage(self, words: str) -> None:
         """Something without frames to count goes on."""
