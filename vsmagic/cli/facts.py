@@ -38,7 +38,7 @@ def gather(path: Path, *, track: int = 0, loader: str = "bestsource") -> dict[st
         from vsmagic.source import source
 
         clip = source(path, track=track, loader=loader)
-        picture = _picture(clip, video)
+        picture = _picture(clip, video) | {"woven": _woven(clip, video)}
     return {
         "file": str(path),
         "container": media.format,
@@ -101,6 +101,22 @@ def _picture(clip: "vs.VideoNode", video: VideoTrack) -> dict[str, Any]:
         "rotation": video.rotation,
         "alpha": video.alpha,
         "hdr": _hdr(video.hdr),
+    }
+
+
+def _woven(clip: "vs.VideoNode", video: VideoTrack) -> dict[str, Any]:
+    """Say whether the frames are whole pictures, by a look at them."""
+    from vsmagic.encode.weaving import words
+    from vsmagic.filters.look import look
+
+    found = look(clip.std.Transpose() if video.rotation % 180 else clip)
+    return {
+        "kind": found.kind,
+        "order": found.order,
+        "looked": found.looked,
+        "telling": found.telling,
+        "woven": found.woven,
+        "words": words(found),
     }
 
 
@@ -171,8 +187,8 @@ def _enhance(media: Media, video: VideoTrack, clip: "vs.VideoNode") -> dict[str,
 def _concerns(video: VideoTrack, picture: dict[str, Any]) -> list[str]:
     """Say what about the video a person should know before enhancing it."""
     concerns = []
-    if video.field_order in {"top", "bottom"}:
-        concerns.append(f"interlaced ({video.field_order} field first): deinterlace it first for a clean picture")
+    if picture["woven"]["kind"] != "progressive":
+        concerns.append(f"{picture['woven']['words']}: enhance asks what is to be done, or see its --fields")
     if video.alpha:
         concerns.append("the transparency layer is left out")
     if video.hdr.dolby_vision:

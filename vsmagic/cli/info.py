@@ -57,6 +57,7 @@ def _rows(facts: dict[str, Any], track: int) -> Iterator[tuple[str, str]]:
         chosen = each["kind"] == "video" and each["number"] == track
         yield f"{each['kind']} {each['stream']}", _track(each) + (" (this one)" if chosen else "")
     yield "size", _picture_size(picture)
+    yield "frames", picture["woven"]["words"]
     yield "time", _timing(picture)
     yield "colour", _colour(picture)
     for chapter in facts["chapters"]:
@@ -88,8 +89,6 @@ def _picture_size(picture: dict[str, Any]) -> str:
         parts.append(f"pixel aspect {picture['pixel_aspect']}, shown as {'x'.join(map(str, picture['shown_as']))}")
     if picture["rotation"]:
         parts.append(f"turned by {picture['rotation']} degrees already")
-    if picture["fields"] in {"top", "bottom"}:
-        parts.append(f"interlaced, {picture['fields']} field first")
     return ", ".join(parts)
 
 

@@ -74,7 +74,7 @@ def check(name: str, found: "Finding", *, turned: bool) -> None:
 def words(found: "Finding") -> str:
     """Say what was found, without a full stop."""
     if found.kind == "progressive":
-        return "whole" if found.tagged is None else "whole, though tagged as interlaced"
+        return "whole pictures" if found.tagged is None else "whole pictures, though tagged as interlaced"
     kind = "telecined film" if found.kind == "telecined" else "interlaced"
     seen = f"in {found.woven} of {found.telling} frames that move" if found.telling else "by the tag, as nothing moves"
     return f"{kind}, {found.order} field first ({seen})"

@@ -18,6 +18,9 @@ ORDERS = ("auto", *get_args(Order))
 
 # What is written on the frames while they are matched.
 _NOTES = ("_Combed", "VFM*")
+# Rows that differ by 12 steps of 8 bits are combed, and 40 such samples in 16x16 make a frame combed. Of 30 frames of real
+# interlaced video 8, 23 and 22 are then deinterlaced, with the defaults (9 and 80) 0, 22 and 12; of film none either way.
+_COMBED = {"cthresh": 12, "mi": 40}
 _LOWEST = 8
 _PLUGINS = {"bwdif": "vapoursynth-bwdif", "vivtc": "vapoursynth-vivtc"}
 
@@ -165,7 +168,7 @@ def _halved(result: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
         frame.props["_DurationNum"], frame.props["_DurationDen"] = half.as_integer_ratio()
         return frame
 
-    given = clip.std.SelectEvery(1, [0, 0], modify_duration=False)
+    given = vs.core.std.Interleave([clip, clip], modify_duration=False)
     lasting = result.std.ModifyFrame([result, given], halve)
     if clips.unending(clip):
         return lasting
@@ -181,7 +184,7 @@ def _decimated(clip: vs.VideoNode, *, top: bool) -> vs.VideoNode:
     What is decided on has 8 bits, which is all that the plugin takes; what is returned is the clip's own.
     """
     eight = _flagged(_eight(clip), top=top)
-    options = {"order": int(top), "field": int(top)}
+    options = {"order": int(top), "field": int(top), **_COMBED}
     seen = eight.vivtc.VFM(**options)
     matched = eight.vivtc.VFM(**options, clip2=clip) if eight.format.id != clip.format.id else seen
     made = _bwdif(clip, top=top, double=False)
