@@ -278,6 +278,7 @@ class Cluster:
             return
         self._leave(attempt)
         attempt.node.faults = 0
+        log.debug("%s came from %s", told.record.file, attempt.node.name)
         self._events.append(Made(number=attempt.task.number, record=told.record))
 
     def _failed(self, attempt: _Attempt, error: VsmagicError) -> None:

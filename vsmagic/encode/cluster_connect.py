@@ -88,7 +88,9 @@ class _Debug(logging.Handler):
 def _resolved(address: str) -> str:
     """Return the address as Ray takes it."""
     if address in _HERE:
-        return os.environ.get("RAY_ADDRESS") or "auto"
+        address = os.environ.get("RAY_ADDRESS") or "auto"
+    if not address.startswith(_CLIENT):
+        return address
     host, _, port = address.removeprefix(_CLIENT).rpartition(":")
     if not host:
         host, port = port, str(_PORT)

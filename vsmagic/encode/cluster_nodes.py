@@ -160,11 +160,13 @@ def share(resources: Mapping[str, float], found: Found, description: Description
     else:
         chunks = 1 if "ncnn" in backends else max(1, int(cpus) // local.PROCESSORS_EACH)
     needed = local.needed(msgspec.structs.replace(description, memory=found.memory))
-    memory = int(resources.get("memory", needed))
+    memory = int(resources.get("memory", chunks * needed))
     chunks = max(1, min(chunks, memory // needed))
-    processors = cpus / chunks
     return Share(
-        chunks=chunks, cpus=int(processors) if processors > 1 else processors, gpus=each, memory=min(needed, memory)
+        chunks=chunks,
+        cpus=cpus / chunks if cpus < chunks else cpus // chunks,
+        gpus=each,
+        memory=min(needed, memory) if "memory" in resources else 0,
     )
 
 
