@@ -23,17 +23,12 @@ _HERE = ("ray", "ray:auto")
 _START = "start it with: ray start --head --ray-client-server-port=10001, or correct the address"
 
 
-def is_address(text: str) -> bool:
-    """Return whether a text names a cluster: ``ray://HOST[:PORT]``, or ``ray`` for RAY_ADDRESS or a cluster here."""
-    return text in _HERE or text.startswith(_CLIENT)
-
-
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """Connect to a cluster, and give the module ``ray``.
 
     Args:
-        address: see :func:`is_address`.
+        address: ``ray://HOST[:PORT]``, or ``ray`` for RAY_ADDRESS or a cluster on this machine.
 
     Raises:
         SetupError: Ray is missing, or is another one than that of the cluster.
@@ -89,14 +84,23 @@ def _resolved(address: str) -> str:
     """Return the address as Ray takes it."""
     if address in _HERE:
         address = os.environ.get("RAY_ADDRESS") or "auto"
+    elif not address.startswith(_CLIENT):
+        raise _wrong(address)
     if not address.startswith(_CLIENT):
         return address
     host, _, port = address.removeprefix(_CLIENT).rpartition(":")
     if not host:
         host, port = port, str(_PORT)
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise OptionError(f"--workers is {address!r}; expected ray://HOST:PORT, such as ray://render1:10001.")
+        raise _wrong(address)
     return f"{_CLIENT}{host}:{port}"
+
+
+def _wrong(address: str) -> OptionError:
+    return OptionError(
+        f"{address!r} is no Ray cluster; expected ray://HOST:PORT, such as ray://render1:10001, or ray for the one in "
+        "RAY_ADDRESS or on this machine."
+    )
 
 
 def _reach(address: str) -> None:
