@@ -18,8 +18,8 @@ ORDERS = ("auto", *get_args(Order))
 
 # What is written on the frames while they are matched.
 _NOTES = ("_Combed", "VFM*")
-# Rows that differ by 12 steps of 8 bits are combed, and 40 such samples in 16x16 make a frame combed. Of 30 frames of real
-# interlaced video 8, 23 and 22 are then deinterlaced, with the defaults (9 and 80) 0, 22 and 12; of film none either way.
+# Rows that differ by 12 steps of 8 bits are combed, and 40 such samples in 16x16 make a frame combed. Of 30 frames of
+# three interlaced clips 8, 23 and 22 are then deinterlaced, with the defaults (9 and 80) 0, 22 and 12; of film none.
 _COMBED = {"cthresh": 12, "mi": 40}
 _LOWEST = 8
 _PLUGINS = {"bwdif": "vapoursynth-bwdif", "vivtc": "vapoursynth-vivtc"}
