@@ -186,7 +186,7 @@ def test_plain_lines_are_few(capsys: pytest.CaptureFixture[str], monkeypatch: py
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 8
     assert lines[1] == (
-        "vsmagic: [2 of 3] e2.mkv: frame 70 of 100 (70%), 1.0 fps, 1.0 on average, 0:30 left, 1.2 kB of about 1.7 kB"
+        "vsmagic: [2 of 3] e2.mkv: frame 70 of 100 (70%), 0:30 left, 1.0 fps (mean 1.0), 1.2 of about 1.7 kB"
     )
     assert lines[-1] == "vsmagic: [2 of 3] e2.mkv: frame 100 of 100 (100%), 1.0 fps, 1.8 kB"
     assert all(line.isprintable() for line in lines)

@@ -132,11 +132,18 @@ def _size(count: int) -> str:
 
 def _lines(one: "Left") -> list[str]:
     done = "nothing is known of it" if one.job is None else (
-        f"{one.done} of {one.total} frames ({100 * one.done // max(one.total, 1)}%), begun {one.job.begun}"
+        f"{one.done} of {one.total} frames ({100 * one.done // max(one.total, 1)}%), begun {_local(one.job.begun)}"
     )  # fmt: skip
     source = "" if one.job is None else f"  from {one.job.source}"
     runs = f"being made by {one.holder}" if one.holder is not None else "stopped"
     return [str(one.output), *filter(None, [source]), f"  {done}, {_size(one.size)}, {runs}"]
+
+
+def _local(time: str) -> str:
+    """Return a time in UTC as a clock here shows it."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _rows(details: dict[str, Any]) -> list[tuple[str, str]]:

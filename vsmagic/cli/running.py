@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vsmagic.encode.keeping import Keeping
     from vsmagic.encode.progress import Kind
     from vsmagic.encode.report import Entry, Report
-    from vsmagic.media import Media
 
 _FEW = 12
 """So many files that are passed by are named."""
@@ -51,14 +50,13 @@ def one(prepared: "Prepared", showing: Showing) -> int:
     from vsmagic.encode.work import run
     from vsmagic.errors import VsmagicError
 
-    began, job = time.monotonic(), prepared.job
-    entry = batch.describe(report.Entry(input=str(job.source), output=str(job.output)), prepared.media)
+    began, entry = time.monotonic(), batch.describe(prepared)
     with shown(showing.progress) as display:
         keeping = Keeping(report.new([entry], _versions(prepared)), display, showing.report)
         code: int | None = None
         try:
             with warnings_of(keeping, 0):
-                result = run(prepared, keeping.started(0, job.chain))
+                result = run(prepared, keeping.started(0, prepared.job.chain))
             entry = keeping.made(0, result)
         except VsmagicError as error:
             keeping.failed(0, str(error), error.exit_code)
@@ -104,9 +102,9 @@ def many(
 
     found: dict[Path, Prepared] = {}
 
-    def check(pair: "Pair") -> "tuple[Job, Media]":
+    def check(pair: "Pair") -> "Prepared":
         ready = found[pair.source] = prepared(pair)
-        return ready.job, ready.media
+        return ready
 
     with batch.folders(pairs, output):
         with _unheard():  # each file says it again when it is made
@@ -166,8 +164,9 @@ def _tell_all(report: "Report", showing: Showing) -> None:
     damaged = sum(entry.status == "made" and entry.error is not None for entry in report.files)
     parts = [f"{report.made} made{f' ({damaged} from damaged inputs)' if damaged else ''}",
              f"{report.skipped} skipped" if report.skipped else "", f"{report.failed} failed" if report.failed else "",
-             f"{left} not made" if left else ""]  # fmt: skip
-    showing.say(f"{', '.join(part for part in parts if part)}, in {clock(report.seconds or 0)}")
+             f"{left} not made yet" if left else ""]  # fmt: skip
+    on = "; the same command goes on there" if left else ""
+    showing.say(f"{', '.join(part for part in parts if part)}, in {clock(report.seconds or 0)}{on}")
     failed = [entry for entry in report.files if entry.status == "failed"]
     if report.made + report.skipped + left and len(report.files) > 2:
         for entry in failed:
@@ -181,9 +180,12 @@ def _sentence(entry: "Entry") -> str:
 
 def _made(entry: "Entry") -> str:
     frames = "1 frame" if entry.frames == 1 else f"{entry.frames} frames"
+    earlier = (entry.frames or 0) - (entry.frames_made or 0)
+    how = f"{entry.mean_fps or 0:.1f} fps" if entry.frames_made else ""
+    kept = f"{earlier} frames from an earlier run" if earlier else ""
     return (
         f"{entry.output}: {entry.width}x{entry.height}, {frames}, {entry.duration or 0:.3f} s, "
-        f"made in {entry.seconds or 0:.1f} s ({entry.mean_fps or 0:.1f} fps)"
+        f"made in {entry.seconds or 0:.1f} s ({'; '.join(filter(None, [how, kept]))})"
     )
 
 

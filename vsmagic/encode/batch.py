@@ -13,14 +13,13 @@ from msgspec.structs import replace
 from vsmagic.encode import hand
 from vsmagic.encode.hands import Ended, Hands
 from vsmagic.encode.inputs import Pair
-from vsmagic.encode.job import Job
+from vsmagic.encode.job import Job, Prepared
 from vsmagic.encode.keeping import Keeping
 from vsmagic.encode.progress import Progress
 from vsmagic.encode.report import Entry
 from vsmagic.encode.stopping import Stopped, stoppable
 from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError, VsmagicError
-from vsmagic.media import Media
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Checked:
     error: VsmagicError | None = None
 
 
-def check(pairs: Sequence[Pair], prepared: Callable[[Pair], tuple[Job, Media]], *, overwrite: bool) -> list[Checked]:
+def check(pairs: Sequence[Pair], prepared: Callable[[Pair], Prepared], *, overwrite: bool) -> list[Checked]:
     """Check every file; one whose output is there is passed by.
 
     Args:
@@ -57,22 +56,28 @@ def check(pairs: Sequence[Pair], prepared: Callable[[Pair], tuple[Job, Media]], 
     return found
 
 
-def _checked(pair: Pair, prepared: Callable[[Pair], tuple[Job, Media]], *, overwrite: bool) -> Checked:
+def _checked(pair: Pair, prepared: Callable[[Pair], Prepared], *, overwrite: bool) -> Checked:
     entry = Entry(input=str(pair.source), output=str(pair.output))
     if pair.output.is_file() and not overwrite:
         return Checked(entry=replace(entry, status="skipped", error="the output is there already"), job=None)
     try:
-        job, media = prepared(pair)
+        ready = prepared(pair)
     except VsmagicError as error:
         entry = replace(entry, status="failed", error=str(error), exit_code=error.exit_code)
         return Checked(entry=entry, job=None, error=error)
-    return Checked(entry=describe(entry, media), job=job)
+    return Checked(entry=describe(ready), job=ready.job)
 
 
-def describe(entry: Entry, media: Media) -> Entry:
-    """Return the entry with what its input claims."""
-    seconds = None if media.duration is None else round(float(media.duration), 6)
-    return replace(entry, input_duration=seconds, bytes_in=media.path.stat().st_size)
+def describe(prepared: Prepared) -> Entry:
+    """Return the entry of a file that is to be made, with what its input claims."""
+    job, media, video = prepared.job, prepared.media, prepared.video
+    return Entry(
+        input=str(job.source),
+        output=str(job.output),
+        input_duration=None if media.duration is None else round(float(media.duration), 6),
+        input_size=(video.width, video.height),
+        bytes_in=media.path.stat().st_size,
+    )
 
 
 def run(jobs: Sequence[Job | None], keeping: Keeping, at_once: int, told: Told) -> None:

@@ -35,6 +35,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of picture in the output."""
     input_duration: float | None = None
     """Seconds, as the input claims."""
+    input_size: tuple[int, int] | None = None
+    """Width and height of the input's pictures, as it claims."""
     width: int | None = None
     height: int | None = None
     fps: float | None = None

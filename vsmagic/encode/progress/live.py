@@ -66,12 +66,17 @@ class LiveFile:
         state = self._tally.state()
         return state.kept / state.total if state.total else 0.0
 
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 where they are unknown."""
+        return self._tally.state().left or 0.0
+
     def lines(self) -> Iterator[RenderableType]:
         """Give what is shown of it."""
         state = self._tally.state()
         yield _bar(self._name, state.done, state.total, words.percent(state) if state.total else "")
-        yield Text("  " + (self._words or _figures(state)), no_wrap=True, overflow="ellipsis")
-        if state.chunks > 1 and state.making:
+        yield Text("  " + (self._words or words.line(state, share=False)), no_wrap=True, overflow="ellipsis")
+        if state.chunks > 1 and state.finished < state.chunks:
             yield _chunks(state)
 
 
@@ -134,7 +139,7 @@ class Live:
         yield Text("  " + ", ".join(part for part in parts if part), no_wrap=True, overflow="ellipsis")
 
     def _work(self, report: "Report") -> tuple[float, float, float | None]:
-        """Return seconds of video done and in all, and the seconds left; None where they cannot be told yet."""
+        """Return the work done and in all, and the seconds left; None where they cannot be told yet."""
         running = [(file, _weight(report.files[number])) for number, file in self._files.items()]
         worked = self._worked + sum(weight * (file.share - file.kept) for file, weight in running)
         done = worked + self._given + sum(weight * file.kept for file, weight in running)
@@ -142,7 +147,8 @@ class Live:
         total = self._worked + self._given + sum(weight for _, weight in running) + waiting
         if not total or worked < total * _SURE:
             return done, total, None
-        return done, total, (total - done) * (time.monotonic() - self._began) / worked
+        left = (total - done) * (time.monotonic() - self._began) / worked
+        return done, total, max([left, *(file.left for file, _ in running)])
 
 
 @contextmanager
@@ -158,7 +164,9 @@ def live() -> Iterator[Live]:
 
 
 def _weight(entry: "Entry") -> float:
-    return entry.input_duration or 60.0
+    """Return about how much work a file is: pixels that last so many seconds."""
+    width, height = entry.input_size or (640, 480)
+    return (entry.input_duration or 60.0) * width * height
 
 
 def _bar(name: str, done: float, total: float, percent: str) -> RenderableType:
@@ -170,11 +178,6 @@ def _bar(name: str, done: float, total: float, percent: str) -> RenderableType:
     return _Limited(table)
 
 
-def _figures(state: State) -> str:
-    parts = [f"{state.done} of {state.total} frames", words.pace(state), words.left(state), words.weight(state)]
-    return ", ".join(part for part in parts if part)
-
-
 def _chunks(state: State) -> RenderableType:
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True)
@@ -184,6 +187,8 @@ def _chunks(state: State) -> RenderableType:
         table.add_row(
             f"  chunk {chunk.number + 1} of {state.chunks}", _chunk_bar(chunk), f"{chunk.done} of {chunk.frames}"
         )
+    if not state.making:  # so that what is below does not jump
+        table.add_row("  next chunk")
     more = len(state.making) - _CHUNKS
     if more > 0:
         table.add_row(f"  and {more} more")

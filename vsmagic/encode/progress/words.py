@@ -29,7 +29,7 @@ def pace(state: State) -> str:
     """Return the speed now and on average."""
     if not state.fps or state.done >= state.total:
         return f"{state.mean:.1f} fps"
-    return f"{state.fps:.1f} fps, {state.mean:.1f} on average"
+    return f"{state.fps:.1f} fps (mean {state.mean:.1f})"
 
 
 def left(state: State) -> str:
@@ -38,15 +38,20 @@ def left(state: State) -> str:
 
 
 def weight(state: State) -> str:
-    """Return the size so far and in the end; nothing where there is none."""
-    if not state.size:
+    """Return the size so far and in the end; nothing where there is none to speak of."""
+    if state.size < 1000:
         return ""
     if state.expected is None or state.done >= state.total:
         return size(state.size)
-    return f"{size(state.size)} of about {size(state.expected)}"
+    so_far, all_of_it = size(state.size), size(state.expected)
+    if so_far.split()[1] == all_of_it.split()[1]:
+        so_far = so_far.split()[0]
+    return f"{so_far} of about {all_of_it}"
 
 
-def line(state: State) -> str:
-    """Return all of it in one line."""
-    parts = [f"frame {state.done} of {state.total} ({percent(state)})", pace(state), left(state), weight(state)]
-    return ", ".join(part for part in parts if part)
+def line(state: State, *, share: bool = True) -> str:
+    """Return all of it in one line; without the share where a bar shows it."""
+    frames = (
+        f"frame {state.done} of {state.total} ({percent(state)})" if share else f"{state.done} of {state.total} frames"
+    )
+    return ", ".join(part for part in (frames, left(state), pace(state), weight(state)) if part)
