@@ -96,7 +96,7 @@ def video_options(ffmpeg: Ffmpeg, codec: Codec, quality: Sequence[str], descript
     options = ["-vf", ",".join(filters)] if filters else []
     options += ["-fps_mode", "passthrough", "-c:v", codec.encoder]
     options += ["-pix_fmt", codec.layouts.get(stored, stored), *tags]
-    if codec.kind == "h264" and description.fields in {"top", "bottom"}:
+    if codec.kind in {"h264", "prores"} and description.fields in {"top", "bottom"}:
         options += ["-flags", "+ildct+ilme"]
     light = [] if ffmpeg.light else _light_parameters(codec.name, description.light)
     chosen = _profiled(codec, [*codec.options, *quality], description)

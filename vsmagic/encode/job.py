@@ -141,11 +141,16 @@ def prepare(job: Job) -> Prepared:
     ffmpeg = find_ffmpeg(job.ffmpeg)
     if codec is not None:
         try_encoder(ffmpeg, codec, job.raw)
-    losses.check(job.source.name, video, codec, retimed='"duplicates"' in job.chain)
+    losses.check(job.source.name, video, codec, chosen=_chooses(job.chain))
     return Prepared(
         job=job, media=media, video=video, container=container, codec=codec, quality=options, ffmpeg=ffmpeg,
         vspipe=find_vspipe(),
     )  # fmt: skip
+
+
+def _chooses(chain: str) -> bool:
+    """Whether which frames come out depends on what the picture shows."""
+    return '"duplicates"' in chain or '"inverse_telecine"' in chain
 
 
 def _check_output(job: Job) -> None:

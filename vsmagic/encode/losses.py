@@ -19,14 +19,14 @@ _BYTE = 8
 _LAYERED = {"vp8", "vp9"}
 
 
-def check(name: str, video: VideoTrack, codec: Codec | None, *, retimed: bool) -> None:
+def check(name: str, video: VideoTrack, codec: Codec | None, *, chosen: bool) -> None:
     """Tell, from what a file says of itself, what the output will lack.
 
     Args:
         name: the file's.
         video: the track.
         codec: of the output; None: there is none.
-        retimed: frames that repeat others are moved or dropped.
+        chosen: which frames come out depends on what the picture shows.
 
     Raises:
         SourceError: Dolby Vision without a base layer that could be shown alone.
@@ -42,7 +42,7 @@ def check(name: str, video: VideoTrack, codec: Codec | None, *, retimed: bool) -
     if codec is None:
         return
     if video.alpha:
-        _tell_of_alpha(name, video, codec, retimed=retimed)
+        _tell_of_alpha(name, video, codec, chosen=chosen)
     deepest = max(bits for depths in codec.formats.values() for bits in depths)
     if video.transfer in _HDR and deepest == _BYTE and (video.bits or _BYTE) > _BYTE:
         log.warning(
@@ -51,7 +51,7 @@ def check(name: str, video: VideoTrack, codec: Codec | None, *, retimed: bool) -
         )  # fmt: skip
 
 
-def _tell_of_alpha(name: str, video: VideoTrack, codec: Codec, *, retimed: bool) -> None:
+def _tell_of_alpha(name: str, video: VideoTrack, codec: Codec, *, chosen: bool) -> None:
     if video.codec in _LAYERED:
         log.warning(
             "%s: its transparency is a second layer of %s, which is not decoded, and is left out", name, video.codec
@@ -62,8 +62,11 @@ def _tell_of_alpha(name: str, video: VideoTrack, codec: Codec, *, retimed: bool)
         log.warning(
             "%s: its transparency is left out: the picture is turned for display, its transparency is not", name
         )
-    elif retimed:
-        log.warning("%s: its transparency is left out; --duplicates keep keeps it", name)
+    elif chosen:
+        log.warning(
+            "%s: its transparency is left out, for frames are chosen by what the picture shows (--duplicates, --fields)",
+            name,
+        )
 
 
 def tell(video: VideoTrack, description: Description) -> None:
