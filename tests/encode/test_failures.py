@@ -11,7 +11,7 @@ import pytest
 
 from command import Run
 
-from .conftest import ffmpeg, frame_hashes, leftovers, one_sentence
+from .conftest import FFMPEG, ffmpeg, frame_hashes, leftovers, one_sentence
 
 
 @pytest.fixture(scope="session")
@@ -160,9 +160,8 @@ def test_the_encoders_own_words_reach_the_user(clip: Path, tmp_path: Path, run: 
     """An ffmpeg that answers like one and fails when it works."""
     fake = tmp_path / "ffmpeg"
     fake.write_text(
-        '#!/bin/sh\ncase "$*" in\n*-version) echo "ffmpeg version 0 fake" ;;\n'
-        '*-encoders) printf " ------\\n V....D libx264 x\\n" ;;\n'
-        "*) echo 'the moon is in the wrong house' >&2; exit 3 ;;\nesac\n"
+        f'#!/bin/sh\ncase "$*" in\n*yuv4mpegpipe*) echo "the moon is in the wrong house" >&2; exit 3 ;;\nesac\n'
+        f'exec "{FFMPEG}" "$@"\n'
     )
     fake.chmod(0o755)
     before = leftovers(tmp_path)
