@@ -55,7 +55,8 @@ class Track:
     @property
     def length(self) -> Fraction | None:
         """Seconds the container or, in Matroska, its DURATION tag claims; None where neither does."""
-        return self.duration or _tagged_duration(self.metadata)
+        tagged = _tagged_duration(self.metadata)  # which counts from the file's zero, not from a late first frame
+        return self.duration or (None if tagged is None else max(tagged - (self.start or 0), Fraction(0)) or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +182,18 @@ def first_time(media: Media, track: VideoTrack) -> Fraction:
         if frame is not None and frame.pts is not None and track.time_base is not None:
             start = frame.pts * track.time_base
     return Fraction(0) if start is None else max(start - media.start, Fraction(0))
+
+
+def hidden_start(media: Media, track: AudioTrack) -> Fraction:
+    """Return how many seconds of sound an edit list hides before the first that is heard: priming, or a former cut."""
+    import av
+
+    with suppress(av.FFmpegError), av.open(f"file:{media.path}", "r") as container:
+        packet = next(container.demux(container.streams[track.stream]), None)
+        if packet is not None and packet.has_sidedata("skip_samples"):
+            samples = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+            return Fraction(samples, max(1, track.rate))
+    return Fraction(0)
 
 
 def _check_video(media: Media) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from vsmagic.encode.containers import CONTAINERS, TEXT_SUBTITLES, Container
-from vsmagic.media import Media, Track, VideoTrack
+from vsmagic.media import AudioTrack, Media, Track, VideoTrack, hidden_start
 
 Sound = Literal["stretch", "keep", "drop"]
 SOUNDS: tuple[Sound, ...] = ("stretch", "keep", "drop")
@@ -17,6 +18,9 @@ COVERS = {"mjpeg": "image/jpeg", "png": "image/png"}
 _STRETCHED_SUBTITLES = TEXT_SUBTITLES | {"hdmv_pgs_subtitle"}
 _TIMECODE = "timecode"
 _QUICKTIME = "mov"
+# They note once for a track how much of its start is not heard; of what ffmpeg copies, it is noted whole.
+_HIDING = {"matroska", "webm"}
+_MOST_HIDDEN = Fraction(1, 10)  # seconds; priming is less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,23 +54,33 @@ def plan(
         cut: something is cut away.
     """
     decided = tuple(_decide(track, media, container) for track in media.tracks if track is not video)
-    return tuple(_timed(one, container, sound, slowed=slowed, cut=cut) for one in decided)
+    return tuple(_timed(one, media, container, sound, slowed=slowed, cut=cut) for one in decided)
 
 
-def _timed(one: Carried, container: Container, sound: Sound, *, slowed: bool, cut: bool) -> Carried:
+def _timed(one: Carried, media: Media, container: Container, sound: Sound, *, slowed: bool, cut: bool) -> Carried:
     """Change what cannot stay as it is when time is stretched or cut, or is not wanted."""
     if one.action == "leave":
         return one
     if one.track.kind == "video" and (slowed or cut):
         what = "slow motion would leave it behind" if slowed else "it can only be cut where it has a keyframe"
         return replace(one, action="leave", reason=f"{what}; enhance it by itself with --track")
-    if one.track.kind == "audio" and sound == "drop":
-        return Carried(track=one.track, action="leave")  # told once for all of it
-    if one.track.kind == "audio" and slowed and sound == "stretch":
-        return Carried(track=one.track, action="convert", encoder=container.audio_encoder)
+    if isinstance(one.track, AudioTrack) and (sound == "drop" or (slowed and sound == "stretch")):
+        action: Literal["convert", "leave"] = "leave" if sound == "drop" else "convert"  # told once for all of it
+        return Carried(track=one.track, action=action, encoder=container.audio_encoder)
+    if isinstance(one.track, AudioTrack) and cut and one.action == "copy":
+        return _cut(one, one.track, media, container)
     if one.track.kind == "subtitle" and slowed and one.track.codec not in _STRETCHED_SUBTITLES:
         return replace(one, action="leave", reason="slow motion cannot stretch the times inside it")
     return one
+
+
+def _cut(one: Carried, track: AudioTrack, media: Media, container: Container) -> Carried:
+    """Change sound of which a part cannot be copied: more of its start is hidden than a decoder needs."""
+    hidden = hidden_start(media, track) if container.muxer in _HIDING else Fraction(0)
+    if hidden <= _MOST_HIDDEN:
+        return one
+    reason = f"{float(hidden):.1f} s of its start are hidden, which {container.name} would hide of any part"
+    return _converted(track, container, reason)
 
 
 def _decide(track: Track, media: Media, container: Container) -> Carried:

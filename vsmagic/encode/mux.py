@@ -90,7 +90,7 @@ def lead_options(span: Span) -> list[str]:
 
 def original_options(original: Original) -> list[str]:
     """Return the original as ffmpeg's input 1, and what is taken from it; the new picture is input 0."""
-    span, track = original.span, original.track
+    span = original.span
     options = []
     if span.length is not None:
         options += [*(["-ss", seconds(span.position)] if span.position > 0 else []), "-t", seconds(span.length)]
