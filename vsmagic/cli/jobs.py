@@ -1,6 +1,7 @@
 """``vsmagic jobs``: what runs that were stopped have left, and what they could go on with."""
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,29 +96,25 @@ def clean(*, outputs: tuple[Path, ...], every: bool, older_than: float | None, y
     if not idle:
         click.echo("There is nothing to throw away.")
         return
-    _ask(idle, yes=yes)
+    if not yes and not _agreed(idle):
+        click.echo("Nothing was thrown away.")
+        return
     freed = sum(one.clean() for one in idle)
     click.echo(f"{_count(len(idle))} thrown away, {_size(freed)} freed.")
 
 
-def _ask(found: "list[Left]", *, yes: bool) -> None:
-    """Go on if the user wants to.
+def _agreed(found: "list[Left]") -> bool:
+    """Ask whether these may go.
 
     Raises:
         OptionError: there is nobody to ask.
-        click.Abort: the user does not.
     """
-    import sys
-
-    if yes:
-        return
     if not sys.stdin.isatty():
         raise OptionError("jobs clean asks before it throws work away; give --yes where nobody can answer.")
     for one in found:
         for line in _lines(one):
             click.echo(line)
-    if not click.confirm(f"Throw {_count(len(found))} away, {_size(sum(one.size for one in found))}?"):
-        raise OptionError("nothing was thrown away.")
+    return click.confirm(f"Throw {_count(len(found))} away, {_size(sum(one.size for one in found))}?")
 
 
 def _count(number: int) -> str:
@@ -135,7 +132,8 @@ def _lines(one: "Left") -> list[str]:
         f"{one.done} of {one.total} frames ({100 * one.done // max(one.total, 1)}%), begun {_local(one.job.begun)}"
     )  # fmt: skip
     source = "" if one.job is None else f"  from {one.job.source}"
-    runs = f"being made by {one.holder}" if one.holder is not None else "stopped"
+    idle = "kept beside its output" if one.output.exists() else "stopped"
+    runs = f"being made by {one.holder}" if one.holder is not None else idle
     return [str(one.output), *filter(None, [source]), f"  {done}, {_size(one.size)}, {runs}"]
 
 

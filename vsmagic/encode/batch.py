@@ -16,7 +16,7 @@ from vsmagic.encode.inputs import Pair
 from vsmagic.encode.job import Job, Prepared
 from vsmagic.encode.keeping import Keeping
 from vsmagic.encode.progress import Progress
-from vsmagic.encode.report import Entry
+from vsmagic.encode.report import Entry, text
 from vsmagic.encode.stopping import Stopped, stoppable
 from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError, VsmagicError
@@ -57,13 +57,13 @@ def check(pairs: Sequence[Pair], prepared: Callable[[Pair], Prepared], *, overwr
 
 
 def _checked(pair: Pair, prepared: Callable[[Pair], Prepared], *, overwrite: bool) -> Checked:
-    entry = Entry(input=str(pair.source), output=str(pair.output))
+    entry = Entry(input=text(pair.source), output=text(pair.output))
     if pair.output.is_file() and not overwrite:
         return Checked(entry=replace(entry, status="skipped", error="the output is there already"), job=None)
     try:
         ready = prepared(pair)
     except VsmagicError as error:
-        entry = replace(entry, status="failed", error=str(error), exit_code=error.exit_code)
+        entry = replace(entry, status="failed", error=text(str(error)), exit_code=error.exit_code)
         return Checked(entry=entry, job=None, error=error)
     return Checked(entry=describe(ready), job=ready.job)
 
@@ -72,8 +72,8 @@ def describe(prepared: Prepared) -> Entry:
     """Return the entry of a file that is to be made, with what its input claims."""
     job, media, video = prepared.job, prepared.media, prepared.video
     return Entry(
-        input=str(job.source),
-        output=str(job.output),
+        input=text(job.source),
+        output=text(job.output),
         input_duration=None if media.duration is None else round(float(media.duration), 6),
         input_size=(video.width, video.height),
         bytes_in=media.path.stat().st_size,

@@ -17,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from vsmagic.encode.job import Job, prepare
+from vsmagic.encode.report import text
 from vsmagic.encode.stopping import Stopped, stoppable
 from vsmagic.encode.work import run
 from vsmagic.errors import VsmagicError
@@ -103,10 +104,10 @@ class _Teller(logging.Handler):
                 pass
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.tell(Logged(level=record.levelno, logger=record.name, words=record.getMessage()))
+        self.tell(Logged(level=record.levelno, logger=record.name, words=text(record.getMessage())))
 
     def stage(self, words: str) -> None:
-        self.tell(Staged(words=words))
+        self.tell(Staged(words=text(words)))
 
     def begin(self, chunks: Sequence[int], kept: Mapping[int, int]) -> None:
         self.tell(Begun(chunks=list(chunks), kept=dict(kept)))
@@ -138,7 +139,7 @@ def main() -> int:
     except Stopped as stopped:
         return stopped.exit_code
     except VsmagicError as error:
-        teller.tell(Failed(words=str(error), code=error.exit_code))
+        teller.tell(Failed(words=text(error), code=error.exit_code))
     return 0
 
 
@@ -151,7 +152,7 @@ def _made(job: Job, teller: _Teller) -> Made:
         width=result.width,
         height=result.height,
         seconds=result.elapsed,
-        loss=result.loss,
+        loss=None if result.loss is None else text(result.loss),
     )
 
 

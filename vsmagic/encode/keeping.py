@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from vsmagic.encode import report as reports
 from vsmagic.encode.progress import Display, Progress
-from vsmagic.encode.report import DAMAGED, Entry, Report
+from vsmagic.encode.report import DAMAGED, Entry, Report, text
 from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError
 
@@ -44,7 +44,7 @@ class Keeping:
 
     def warned(self, number: int, words: str) -> None:
         """Note a warning."""
-        entry = self.report.files[number]
+        entry, words = self.report.files[number], text(words)
         if words not in entry.warnings:
             self._set(number, warnings=(*entry.warnings, words), write=False)
             self._display.warned(number, words)
@@ -65,13 +65,13 @@ class Keeping:
             bytes_out=output.stat().st_size if output.is_file() else None,
             seconds=round(seconds, 3),
             mean_fps=round(result.made / seconds, 3) if seconds else None,
-            error=result.loss,
+            error=None if result.loss is None else text(result.loss),
             exit_code=DAMAGED if result.loss else 0,
         )
 
     def failed(self, number: int, words: str, code: int) -> Entry:
         """Note why there is no output."""
-        return self._end(number, status="failed", error=words, exit_code=code)
+        return self._end(number, status="failed", error=text(words), exit_code=code)
 
     def stopped(self, code: int) -> None:
         """Note that what runs was stopped."""

@@ -103,12 +103,17 @@ def new(files: list[Entry], versions: dict[str, str]) -> Report:
     from vsmagic.machine import machine
 
     return Report(
-        arguments=tuple(sys.argv[1:]),
+        arguments=tuple(map(text, sys.argv[1:])),
         versions={"vsmagic": __version__, "python": platform.python_version(), **versions},
         machine=str(machine()),
         begun=_now(),
         files=files,
     )
+
+
+def text(value: object) -> str:
+    """Return words or a path as text that can be written anywhere: bytes of names that are no UTF-8 are replaced."""
+    return str(value).encode(errors="surrogateescape").decode(errors="replace")
 
 
 def code_of(files: list[Entry]) -> int:
