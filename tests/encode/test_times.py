@@ -1,5 +1,6 @@
 """Rates and durations come out exactly as they went in."""
 
+import json
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -89,3 +90,51 @@ def test_times_without_a_common_base_do_not_drift() -> None:
     durations = [Fraction(1, 1_000_003), Fraction(1, 999_983)] * 1000
     line = timeline(durations)
     assert abs(line.duration - sum(durations)) <= line.base
+
+
+VARIABLE = (
+    "color_bt601_full_720p_vfr.mp4",
+    "hdr10_1080p_hevc10_pq_vfr.mp4",
+    "oldphone_h263_352x288_sar12x11_vfr.3gp",
+    "vertical_flir_1080x1440_vfr.mp4",
+    "vfr_fire_720p_rotate180.mp4",
+    "derived/vfr_bbb_pattern_720p.mkv",
+)
+
+
+@pytest.mark.parametrize("name", VARIABLE)
+def test_no_path_makes_a_variable_rate_constant(name: str, data: Path, tmp_path: Path, run: Run) -> None:
+    """Cut, cropped and enlarged: MP4 has the times to the tick, Matroska to the nearest millisecond, without drift."""
+    clip = data / "clips" / name
+    before = frame_times(clip)
+    end = before[min(len(before) // 2, 25)]
+    chain = tmp_path / "chain.json"
+    crop = {
+        "filter": "dezoom",
+        "keyframes": [{"time": 0, "x": 16, "y": 16, "width": 64, "height": 48}],
+        "size": "64x48",
+    }
+    upscale = {"filter": "upscale", "scale": 2, "model": "magic-x2-fast"}
+    chain.write_text(json.dumps([crop, {"filter": "trim", "end": float(end)}, upscale]))
+    exact = None
+    for suffix in (".mp4", ".mkv"):
+        out = tmp_path / f"out{suffix}"
+        ran = run("enhance", clip, out, "--chain", chain, "--preset", "ultrafast", "--quiet")
+        assert ran.code == 0, ran.err
+        made = frame_times(out)
+        if exact is None:
+            exact = made
+            assert len({after - step for step, after in pairwise(made)}) > 1
+            assert made == before[: len(made)]
+            assert len(made) >= min(len(before) // 2, 25)
+        assert len(made) == len(exact)
+        assert all(abs(mine - true) <= Fraction(1, 1000) for mine, true in zip(made, exact, strict=True))
+
+
+def test_a_rate_is_constant_on_request_alone(data: Path, tmp_path: Path, run: Run) -> None:
+    clip, out, chain = data / "clips/derived/vfr_bbb_pattern_720p.mkv", tmp_path / "out.mp4", tmp_path / "chain.json"
+    chain.write_text('[{"filter": "trim", "end": 1}, {"filter": "constant_rate"}]')
+    assert run("enhance", clip, out, "--chain", chain, "--preset", "ultrafast", "--quiet").code == 0
+    assert frame_times(out) == [Fraction(n, 25) for n in range(25)]
+    told = run("enhance", clip, tmp_path / "none.mp4", "--scale", 1, "--dry-run")
+    assert "the frame rate varies, which a pipe cannot carry" in told.err

@@ -1,5 +1,7 @@
 """What stands beside the picture goes along: sound, subtitles, chapters, attachments, covers, tags."""
 
+import re
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -8,8 +10,13 @@ import av
 import pytest
 
 from command import Run
+from conftest import DATA
+from vsmagic.encode import carry, mux, tags, told
+from vsmagic.encode.containers import CONTAINERS
+from vsmagic.encode.ffmpeg import find_ffmpeg
 from vsmagic.encode.moved import timecode
-from vsmagic.encode.original import Span
+from vsmagic.encode.original import Original, Span
+from vsmagic.errors import SourceError
 from vsmagic.media import Media, Track, probe
 
 from .conftest import ffmpeg, packets
@@ -377,3 +384,53 @@ def test_every_frame_is_marked_as_the_first_was(data: Path, tmp_path: Path, run:
             assert (frame.colorspace, frame.color_trc, frame.color_primaries) == (9, 16, 9)
             kinds = {kind.name for kind in frame.side_data}
             assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= kinds, codec
+
+
+CLIPS = sorted(path for path in (DATA / "clips").rglob("*.*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands for any new picture."""
+    path = tmp_path_factory.mktemp("picture") / "picture.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-c:v", "libx264", "-preset", "ultrafast", path)
+    return path
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda path: path.name)
+def test_every_track_of_every_clip_is_there_or_named(clip: Path, picture: Path, tmp_path: Path) -> None:
+    try:
+        media = probe(clip)
+    except SourceError:
+        return  # nothing to decode: told elsewhere
+    for suffix in (".mkv", ".mp4"):
+        container, out = CONTAINERS[suffix], tmp_path / f"out{suffix}"
+        carried = carry.plan(media, media.video[0], container)
+        for attempt in carry.fallbacks(carried, container):
+            original = Original(media=media, track=media.video[0], carried=attempt, span=Span(lead=Fraction(0)))
+            command = mux.mux_command(find_ffmpeg(None), picture, original, container, out)
+            if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+                break
+        made, said = probe(out), "; ".join(told.losses(original, container))
+        assert [track.kind for track in made.tracks] == ["video", *(one.track.kind for one in original.kept)]
+        groups = re.findall(r"tracks? ([\d, and]+) \(", said)
+        named = {int(number) for words in groups for number in re.findall(r"\d+", words)}
+        kept = {one.track.stream for one in original.kept}
+        assert kept | named | {media.video[0].stream} == {track.stream for track in media.tracks}
+        for one, new in zip(original.kept, made.tracks[1:], strict=True):
+            assert (one.track.language, one.track.title) == (new.language, new.title)
+            marks = set(one.track.dispositions) & container.dispositions - {"default"}
+            assert marks <= set(new.dispositions)
+        lost = {tag.lower() for tag in tags.lost(media.metadata, container.tags)}
+        assert all(tag in said.lower() for tag in lost)
+        held = {key.lower(): value for key, value in made.metadata.items()}
+        for tag, value in media.metadata.items():
+            if tag.lower() not in {*tags.STALE, *lost}:
+                assert _plain(tag, held.get(tag.lower(), "")) == _plain(tag, value), tag
+
+
+def _plain(tag: str, value: str) -> str:
+    """A tag without what containers write in their own ways: fractions of times and places, a time never set."""
+    if tag.lower() == "creation_time":
+        return "" if value.startswith("1970") else value.replace(" ", "T")[:19]
+    return value[:17] if tag.lower().startswith("location") else value
