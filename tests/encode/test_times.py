@@ -109,15 +109,12 @@ def test_no_path_makes_a_variable_rate_constant(name: str, data: Path, tmp_path:
     before = frame_times(clip)
     end = before[min(len(before) // 2, 25)]
     chain = tmp_path / "chain.json"
-    crop = {
-        "filter": "dezoom",
-        "keyframes": [{"time": 0, "x": 16, "y": 16, "width": 64, "height": 48}],
-        "size": "64x48",
-    }
+    shown = {"time": 0, "x": 16, "y": 16, "width": 64, "height": 48}
+    crop = {"filter": "dezoom", "keyframes": [shown], "size": "64x48"}
     upscale = {"filter": "upscale", "scale": 2, "model": "magic-x2-fast"}
     chain.write_text(json.dumps([crop, {"filter": "trim", "end": float(end)}, upscale]))
     exact = None
-    for suffix in (".mp4", ".mkv"):
+    for suffix in (".mp4", ".mkv") if "pattern" in name or "phone" in name else (".mp4",):
         out = tmp_path / f"out{suffix}"
         ran = run("enhance", clip, out, "--chain", chain, "--preset", "ultrafast", "--quiet")
         assert ran.code == 0, ran.err
