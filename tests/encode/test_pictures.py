@@ -105,9 +105,7 @@ def dolby_vision(profile: int, compatible: int) -> Make:
         content = bytearray((data / "clips/hdr_dolbyvision_720p_rotate.mov").read_bytes())
         place = next(content.find(name) for name in (b"dvcC", b"dvvC") if name in content) + 4
         # version 1.0, then 7 bits of profile, 6 of level, 3 flags, 4 of compatibility
-        content[place + 2 : place + 5] = struct.pack(
-            ">I", profile << 25 | 2 << 19 | 0b101 << 16 | compatible << 12
-        )[:3]
+        content[place + 2 : place + 5] = struct.pack(">I", profile << 25 | 2 << 19 | 0b101 << 16 | compatible << 12)[:3]
         path = folder / "in.mov"
         path.write_bytes(content)
         return path
@@ -321,7 +319,8 @@ def _check_stream(case: Case, out: Path) -> None:
         assert {name: getattr(frame, name) for name in case.facts} == case.facts
         assert "DISPLAYMATRIX" not in str(list(frame.side_data.keys()))
         assert not case.light or {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= {
-            str(kind).removeprefix("Type.") for kind in frame.side_data.keys()  # noqa: SIM118 - no mapping
+            str(kind).removeprefix("Type.")
+            for kind in frame.side_data.keys()  # noqa: SIM118 - no mapping
         }
     assert all(word in _words(out) for word in case.words), _words(out)
     if case.order is not None:
