@@ -4,25 +4,24 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
-from vsmagic.encode import cluster_node, cluster_nodes, cluster_sent
+from vsmagic.encode import cluster_node, cluster_nodes
 from vsmagic.encode.chunk import Task
-from vsmagic.encode.cluster_arrival import Arrival, sweep
+from vsmagic.encode.cluster_arrival import sweep
+from vsmagic.encode.cluster_attempts import Attempt, Attempts, Lost
 from vsmagic.encode.cluster_connect import connected, lost
-from vsmagic.encode.cluster_node import Asked, Done, Order
+from vsmagic.encode.cluster_node import Asked
 from vsmagic.encode.cluster_nodes import Node
-from vsmagic.encode.description import Description, Refusal
+from vsmagic.encode.description import Description
 from vsmagic.encode.identity import Stamp, versions
 from vsmagic.encode.job import Prepared
-from vsmagic.encode.workers import Event, Failed, Made, Rendered, Said, Staged
+from vsmagic.encode.records import Record
+from vsmagic.encode.workers import Event, Failed, Made, Rendered
 from vsmagic.errors import EncodeError, VsmagicError
 
 log = logging.getLogger(__name__)
@@ -31,21 +30,6 @@ _TRIES = 3
 _FAULTS = 3
 _LISTEN_SECONDS = 0.5
 _QUEUE_SECONDS = 15.0
-_END_SECONDS = 10.0
-
-
-@dataclass(kw_only=True)
-class _Attempt:
-    """One try at a chunk."""
-
-    task: Task
-    node: Node
-    name: str
-    running: Any
-    """Ray's reference to what the task returns."""
-    arrival: Arrival
-    started: float
-    begun: bool = False
 
 
 @dataclass(kw_only=True)
@@ -53,6 +37,7 @@ class _History:
     """What became of a chunk so far."""
 
     tries: int = 0
+    """That ended badly."""
     nodes: set[str] = field(default_factory=set)
     """Where it failed, or waited in vain."""
 
@@ -84,9 +69,8 @@ class Cluster:
         self._prepared, self._description, self._source = prepared, description, source
         self._open = ExitStack()
         self._ray: Any = None
-        self._mailbox: Any = None
+        self._attempts: Attempts
         self._nodes: list[Node] = []
-        self._attempts: dict[str, _Attempt] = {}
         self._histories: dict[int, _History] = {}
         self._again: deque[Task] = deque()
         self._events: deque[Event] = deque()
@@ -111,8 +95,8 @@ class Cluster:
         """
         with self._telling():
             while not self._events:
-                self._take(_LISTEN_SECONDS)
-                self._end_attempts()
+                self._events += self._attempts.hear(_LISTEN_SECONDS)
+                self._end()
                 self._move()
                 self._give()
         return self._events.popleft()
@@ -128,9 +112,10 @@ class Cluster:
         with ExitStack() as opening:
             self._ray = opening.enter_context(connected(self._address))
             opening.callback(sweep, self._folder)
-            opening.callback(self._stop)
             with self._telling():
-                self._begin()
+                self._attempts = Attempts(self._ray, self._folder, self._prepared.job.ffmpeg)
+                opening.callback(self._attempts.stop)
+                self._look()
             self._open = opening.pop_all()
         return self
 
@@ -145,26 +130,22 @@ class Cluster:
         """Tell in one sentence that the cluster is gone; an error of one chunk never gets here."""
         try:
             yield
-        except (ConnectionError, RuntimeError) as error:  # the client's
+        except ConnectionError as error:  # the client's
             raise lost(self._address, error) from error
         except Exception as error:
             if isinstance(error, self._ray.exceptions.RayError):
                 raise lost(self._address, error) from error
             raise
 
-    def _begin(self) -> None:
-        ray = self._ray
-        # By value: a node may lack vsmagic, and the head node's part of the client unpacks it too.
-        ray.cloudpickle.register_pickle_by_value(cluster_sent)
+    def _look(self) -> None:
+        """Find the nodes that can make chunks, and which of them see the job's folder."""
         self._tell("looking at the nodes of the cluster")
         asked = self._asked()
         cluster_node.prove(self._folder, asked.word)
-        self._nodes = cluster_nodes.fit(ray, asked, self._description)
+        self._nodes = cluster_nodes.fit(self._ray, asked, self._description)
         for node in self._nodes:
             node.shared = cluster_node.proved(self._folder, asked.word, node.key)
             log.debug("node %s: %s, %s", node.name, node.share, "shared folder" if node.shared else "sends files back")
-        made = ray.remote(num_cpus=0, max_restarts=0)(cluster_sent.Mailbox)
-        self._mailbox = made.options(scheduling_strategy=cluster_nodes.pinned(ray, cluster_nodes.head(ray))).remote()
         chunks = sum(node.share.chunks for node in self._nodes)
         log.info("%d at once on %s", chunks, ", ".join(node.name for node in self._nodes))
 
@@ -186,104 +167,36 @@ class Cluster:
     def _give(self) -> None:
         """Start what waits, where there is room."""
         while self._again and (node := self._node_for(self._again[0])) is not None:
-            self._submit(self._again.popleft(), node)
+            self._attempts.submit(self._again.popleft(), node)
         if self._again and not self._nodes:
             task = self._again.popleft()
-            self._events.append(
-                Failed(
-                    number=task.number,
-                    error=EncodeError(f"no node of the Ray cluster is left for {_words(task)}; run it again."),
-                )
-            )
+            error = EncodeError(f"no node of the Ray cluster is left for {_words(task)}; run it again.")
+            self._events.append(Failed(number=task.number, error=error))
 
     def _node_for(self, task: Task) -> Node | None:
         """Return the node with the most room, rather one where this chunk has not failed."""
         avoided = self._histories[task.number].nodes
-        free = [node for node in self._nodes if node.free]
-        fresh = [node for node in free if node.key not in avoided]
-        if not fresh and any(node.key not in avoided for node in self._nodes):
-            return None  # one that is busy will do it
-        return max(fresh or free, key=lambda node: node.free, default=None)
+        fresh = [node for node in self._nodes if node.key not in avoided]
+        return max((node for node in fresh or self._nodes if node.free), key=lambda node: node.free, default=None)
 
-    def _submit(self, task: Task, node: Node) -> None:
-        name = f"{task.number:05}-{uuid.uuid4().hex[:8]}"
-        order = Order(task=task, folder=str(self._folder) if node.shared else None, ffmpeg=self._prepared.job.ffmpeg)
-        making = self._ray.remote(max_retries=0)(cluster_sent.make).options(
-            num_cpus=node.share.cpus,
-            num_gpus=node.share.gpus,
-            memory=node.share.memory,
-            name=f"vsmagic {_words(task)}",
-            scheduling_strategy=cluster_nodes.pinned(self._ray, node.key),
-        )
-        self._attempts[name] = _Attempt(
-            task=task,
-            node=node,
-            name=name,
-            running=making.remote(msgspec.json.encode(order), name, self._mailbox),
-            arrival=Arrival(self._folder, name),
-            started=monotonic(),
-        )
-        node.running += 1
-
-    def _take(self, seconds: float) -> None:
-        """Read the letters of all chunks."""
-        for name, letter in self._ray.get(self._mailbox.take.remote(seconds)):
-            attempt = self._attempts.get(name)
-            if attempt is not None:
-                self._read(attempt, letter)
-
-    def _read(self, attempt: _Attempt, letter: tuple[Any, ...]) -> None:
-        match letter:
-            case ("begun",):
-                attempt.begun = True
-            case ("frames", done, size):
-                self._events.append(Rendered(number=attempt.task.number, frames=done, size=size))
-            case ("stage", words):
-                self._events.append(Staged(words=words))
-            case ("said", level, words):
-                self._events.append(Said(level=level, words=words))
-            case ("piece", data):
-                attempt.arrival.add(attempt.task.file, data)
-
-    def _end_attempts(self) -> None:
+    def _end(self) -> None:
         """See which attempts have ended, and how."""
-        waiting = {attempt.running: attempt for attempt in self._attempts.values()}
-        if not waiting:
-            return
-        ended, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+        ended = self._attempts.ended()
         if ended:
-            self._take(0)  # all that was said before the end
-        for running in ended:
-            self._end(waiting[running])
+            self._events += self._attempts.hear(0)  # all that was said before the end
+        for attempt in ended:
+            match self._attempts.leave(attempt):
+                case Record() as record:
+                    attempt.node.faults = 0
+                    log.debug("%s came from %s", record.file, attempt.node.name)
+                    self._events.append(Made(number=attempt.task.number, record=record))
+                case Lost() as how:
+                    self._lost(attempt, how)
+                case error:
+                    self._failed(attempt, error)
 
-    def _end(self, attempt: _Attempt) -> None:
-        exceptions = self._ray.exceptions
-        try:
-            told = msgspec.json.decode(self._ray.get(attempt.running), type=Done | Refusal)
-        except exceptions.RayTaskError as error:
-            self._failed(attempt, VsmagicError(f"{attempt.node.name}: unexpected {error.cause!r}."))
-        except exceptions.RayError as error:
-            self._lost(attempt, error)
-        else:
-            if isinstance(told, Refusal):
-                self._failed(attempt, _error(told, attempt.node))
-            else:
-                self._made(attempt, told)
-
-    def _made(self, attempt: _Attempt, told: Done) -> None:
-        try:
-            attempt.arrival.finish(told.record)
-        except EncodeError as error:
-            self._failed(attempt, EncodeError(f"{attempt.node.name}: {error}"))
-            return
-        self._leave(attempt)
-        attempt.node.faults = 0
-        log.debug("%s came from %s", told.record.file, attempt.node.name)
-        self._events.append(Made(number=attempt.task.number, record=told.record))
-
-    def _failed(self, attempt: _Attempt, error: VsmagicError) -> None:
+    def _failed(self, attempt: Attempt, error: VsmagicError) -> None:
         """A chunk failed where it was: another node may do better."""
-        self._leave(attempt)
         history = self._blame(attempt)
         elsewhere = any(node.key not in history.nodes for node in self._nodes)
         if history.tries < _TRIES and elsewhere:
@@ -292,28 +205,24 @@ class Cluster:
         else:
             self._events.append(Failed(number=attempt.task.number, error=error))
 
-    def _lost(self, attempt: _Attempt, error: Exception) -> None:
+    def _lost(self, attempt: Attempt, how: Lost) -> None:
         """A node, or its worker, was lost in the middle of a chunk."""
-        self._leave(attempt)
-        exceptions = self._ray.exceptions
-        gone = isinstance(error, exceptions.NodeDiedError | exceptions.TaskUnschedulableError)
-        if gone and attempt.node in self._nodes:
-            self._nodes.remove(attempt.node)
-        if gone and not attempt.begun:
-            self._redo(attempt.task)
+        task, name = attempt.task, attempt.node.name
+        if how.gone:
+            self._nodes = [node for node in self._nodes if node is not attempt.node]
+        if how.gone and not attempt.begun:  # nothing to do with the chunk
+            self._redo(task)
             return
         history = self._blame(attempt)
-        why = _why(self._ray, error)
         if history.tries < _TRIES:
-            log.warning("%s: %s; %s is made again", attempt.node.name, why, _words(attempt.task))
-            self._redo(attempt.task)
+            log.warning("%s: %s; %s is made again", name, how.why, _words(task))
+            self._redo(task)
             return
-        words = f"{_words(attempt.task)} was lost {history.tries} times, at last on {attempt.node.name}: {why}"
-        self._events.append(
-            Failed(number=attempt.task.number, error=EncodeError(f"{words}. The logs of Ray there may tell more."))
-        )
+        words = f"{_words(task)} was lost {history.tries} times, at last on {name}: {how.why}"
+        error = EncodeError(f"{words}. The logs of Ray there may tell more.")
+        self._events.append(Failed(number=task.number, error=error))
 
-    def _blame(self, attempt: _Attempt) -> _History:
+    def _blame(self, attempt: Attempt) -> _History:
         """Note that a chunk failed on a node; one that fails again and again is left out while there are others."""
         history, node = self._histories[attempt.task.number], attempt.node
         history.tries += 1
@@ -328,57 +237,14 @@ class Cluster:
         self._events.append(Rendered(number=task.number, frames=0, size=0))
         self._again.append(task)
 
-    def _leave(self, attempt: _Attempt) -> None:
-        """Free the place of an attempt."""
-        del self._attempts[attempt.name]
-        attempt.node.running -= 1
-        attempt.arrival.discard()
-
     def _move(self) -> None:
         """Give a chunk that waits behind other people's work on its node to one that has room."""
-        late = monotonic() - _QUEUE_SECONDS
-        for attempt in [one for one in self._attempts.values() if not one.begun and one.started < late]:
-            tried = self._histories[attempt.task.number].nodes
-            if not any(node.free and node.key not in {*tried, attempt.node.key} for node in self._nodes):
-                continue
-            if self._ray.get(self._mailbox.drop.remote(attempt.name)):
-                self._ray.cancel(attempt.running)
-                tried.add(attempt.node.key)
-                self._leave(attempt)
+        for attempt in self._attempts.waiting(_QUEUE_SECONDS):
+            avoided = self._histories[attempt.task.number].nodes | {attempt.node.key}
+            if any(node.free and node.key not in avoided for node in self._nodes) and self._attempts.withdraw(attempt):
+                self._histories[attempt.task.number].nodes.add(attempt.node.key)
                 self._again.append(attempt.task)
-
-    def _stop(self) -> None:
-        """Want nothing more; what does not end by itself is killed."""
-        with suppress(Exception):  # the cluster may be what failed
-            if self._mailbox is not None:
-                self._ray.get(self._mailbox.close.remote(), timeout=_END_SECONDS)
-            running = [attempt.running for attempt in self._attempts.values()]
-            for attempt in self._attempts.values():
-                if not attempt.begun:
-                    self._ray.cancel(attempt.running)
-            _, left = self._ray.wait(running, num_returns=len(running), timeout=_END_SECONDS) if running else ([], [])
-            for each in left:
-                self._ray.cancel(each, force=True)
-            if self._mailbox is not None:
-                self._ray.kill(self._mailbox)
 
 
 def _words(task: Task) -> str:
     return f"chunk {task.number} (frames {task.first} to {task.end - 1})"
-
-
-def _why(ray: Any, error: Exception) -> str:
-    """Say what Ray's error means."""
-    if isinstance(error, ray.exceptions.NodeDiedError):
-        return "the node is gone"
-    if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return "Ray ended its worker, because the node ran out of memory"
-    if isinstance(error, ray.exceptions.WorkerCrashedError):
-        return "its worker died"
-    return str(error).partition("\n")[0].rstrip(".")
-
-
-def _error(refusal: Refusal, node: Node) -> VsmagicError:
-    """Return what failed on a node, as an error of the same class."""
-    kinds: dict[int, type[VsmagicError]] = {kind.exit_code: kind for kind in VsmagicError.__subclasses__()}
-    return kinds.get(refusal.exit_code, VsmagicError)(f"{node.name}: {refusal.error}")
