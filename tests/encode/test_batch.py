@@ -193,6 +193,17 @@ def test_warnings_are_kept_with_their_file(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
+def test_what_another_run_makes_is_passed_by(clips: Path, tmp_path: Path, run: Run) -> None:
+    """Two runs of one command share the files."""
+    (tmp_path / "out").mkdir()
+    with folder.held(tmp_path / "out" / "e1.mkv"):
+        ran = run("enhance", clips / "e1.mp4", clips / "e2.avi", tmp_path / "out", *LOSSLESS)
+    assert ran.code == 0
+    assert re.search(rf"e1\.mp4: skipped, .*/out/e1\.mkv is being made by process {os.getpid()} ", ran.err)
+    assert "1 made, 1 skipped" in ran.err
+    assert leftovers(tmp_path / "out") == ["e2.mkv"]
+
+
 def test_what_is_wrong_with_all_is_said_once(clips: Path, tmp_path: Path, run: Run) -> None:
     ran = run("enhance", clips / "e*.mp4", clips / "e2.avi", tmp_path / "out", *LOSSLESS, "--crf", "9")
     assert ran.code == 2

@@ -137,7 +137,7 @@ def _tell_settled(report: "Report", showing: Showing) -> None:
     """Say what there is nothing to do about."""
     skipped = [entry for entry in report.files if entry.status == "skipped"]
     for entry in skipped[:_FEW]:
-        showing.say(f"{entry.name}: skipped, {entry.output} is there already")
+        showing.say(_skipped(entry))
     if len(skipped) > _FEW:
         showing.say(f"{len(skipped) - _FEW} more are skipped, their outputs are there already")
     for number, entry in enumerate(report.files):
@@ -150,6 +150,9 @@ def _tell(number: int, total: int, entry: "Entry", showing: Showing) -> None:
     place = f"[{number + 1} of {total}] " if total > 1 else ""
     if entry.status == "failed":
         showing.say(f"{place}failed: {_sentence(entry)}", always=True)
+        return
+    if entry.status == "skipped":
+        showing.say(f"{place}{_skipped(entry)}")
         return
     showing.say(f"{place}{_made(entry)}")
     if entry.error is not None:
@@ -171,6 +174,10 @@ def _tell_all(report: "Report", showing: Showing) -> None:
     if report.made + report.skipped + left and len(report.files) > 2:
         for entry in failed:
             showing.say(f"  failed: {_sentence(entry)}")
+
+
+def _skipped(entry: "Entry") -> str:
+    return f"{entry.name}: skipped, {entry.output} {entry.error}"
 
 
 def _sentence(entry: "Entry") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vsmagic.encode import hand
+from vsmagic.encode import folder, hand
 from vsmagic.encode.hands import Ended, Hands
 from vsmagic.encode.inputs import Pair
 from vsmagic.encode.job import Job, Prepared
@@ -22,6 +22,8 @@ from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError, VsmagicError
 
 log = logging.getLogger(__name__)
+
+_THERE = "is there already"
 
 Told = Callable[[int, Entry], None]
 """Hears what became of a file."""
@@ -59,7 +61,7 @@ def check(pairs: Sequence[Pair], prepared: Callable[[Pair], Prepared], *, overwr
 def _checked(pair: Pair, prepared: Callable[[Pair], Prepared], *, overwrite: bool) -> Checked:
     entry = Entry(input=text(pair.source), output=text(pair.output))
     if pair.output.is_file() and not overwrite:
-        return Checked(entry=replace(entry, status="skipped", error="the output is there already"), job=None)
+        return Checked(entry=replace(entry, status="skipped", error=_THERE), job=None)
     try:
         ready = prepared(pair)
     except VsmagicError as error:
@@ -100,9 +102,11 @@ def run(jobs: Sequence[Job | None], keeping: Keeping, at_once: int, told: Told) 
             while waiting or hands:
                 while waiting and len(hands) < at_once:
                     number, job = waiting.popleft()
-                    round_.start(number, job)
-                    hands.start(number, job)
-                round_.take(*hands.next())
+                    if not round_.passed(number, job):
+                        round_.start(number, job)
+                        hands.start(number, job)
+                if hands:
+                    round_.take(*hands.next())
         except Stopped as stopped:
             hands.stop()
             keeping.stopped(stopped.exit_code)
@@ -120,6 +124,18 @@ class _Round:
 
     def start(self, number: int, job: Job) -> None:
         self._progress[number] = self._keeping.started(number, job.chain)
+
+    def passed(self, number: int, job: Job) -> bool:
+        """Pass a file by that another run has made in the meantime, or is making; return whether there is one."""
+        who = folder.holder(folder.place(job.output))
+        if job.output.is_file() and not job.overwrite:
+            words = _THERE
+        elif who is not None:
+            words = f"is being made by {who}"
+        else:
+            return False
+        self._told(number, self._keeping.skipped(number, words))
+        return True
 
     def take(self, number: int, event: hand.Event | Ended) -> None:
         match event:
@@ -170,17 +186,17 @@ def folders(pairs: Sequence[Pair], output: Path) -> Iterator[None]:
         raise OutputError(f"{output.parent}: no such folder; create it first.")
     made: list[Path] = []
     try:
-        for folder in dict.fromkeys(pair.output.parent for pair in pairs):
-            _make(folder, made)
+        for place in dict.fromkeys(pair.output.parent for pair in pairs):
+            _make(place, made)
         yield
     finally:
-        for folder in sorted(made, key=lambda each: len(each.parts), reverse=True):
+        for place in sorted(made, key=lambda each: len(each.parts), reverse=True):
             with suppress(OSError):
-                folder.rmdir()
+                place.rmdir()
 
 
-def _make(folder: Path, made: list[Path]) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+def _make(place: Path, made: list[Path]) -> None:
+    missing = [each for each in (place, *place.parents) if not each.exists()]
     try:
         for each in reversed(missing):
             each.mkdir()

@@ -73,6 +73,10 @@ class Keeping:
         """Note why there is no output."""
         return self._end(number, status="failed", error=text(words), exit_code=code)
 
+    def skipped(self, number: int, words: str) -> Entry:
+        """Note why nothing is made, as what is said of the output."""
+        return self._end(number, status="skipped", error=text(words))
+
     def stopped(self, code: int) -> None:
         """Note that what runs was stopped."""
         for number, entry in enumerate(self.report.files):
