@@ -14,7 +14,7 @@ import vapoursynth as vs
 import frames as fr
 import vsmagic
 from vsmagic import OptionError, OutputError, SetupError, SourceError, clips, colours
-from vsmagic.source import _USUAL_RATES, constant_rate
+from vsmagic.source import USUAL_RATES, constant_rate
 
 F = Fraction
 
@@ -178,7 +178,7 @@ def test_ffms2_gives_the_same(name: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize(("tick", "unit"), [(F(1, 1000), "ms"), (F(1, 90000), "90 kHz"), (F(1, 600), "QuickTime")])
-@pytest.mark.parametrize("rate", _USUAL_RATES, ids=str)
+@pytest.mark.parametrize("rate", USUAL_RATES, ids=str)
 def test_a_rate_survives_the_rounding_of_a_clock(rate: Fraction, tick: Fraction, unit: str) -> None:
     """Also for a clip of few frames, whose stamps fit other rates better than their own."""
     for count in (2, 3, 5, 10, 30, 500):
@@ -202,6 +202,12 @@ def test_an_odd_rate_is_kept_exactly() -> None:
 def test_a_missing_frame_makes_a_variable_rate() -> None:
     stamps = [F(n, 25) for n in range(50) if n != 20]
     assert constant_rate(stamps, F(1, 1000), F(25)) is None
+
+
+def test_a_clock_of_frames_rounds_nothing() -> None:
+    """AVI counts frames: one that was left out of a capture makes all later ones a frame late."""
+    assert constant_rate([F(n, 25) for n in range(50)], F(1, 25), F(25)) == 25
+    assert constant_rate([F(n, 25) for n in (0, *range(2, 50))], F(1, 25), F(25)) is None
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction)
 
     Args:
         stamps: start of each frame in seconds, rising.
-        tick: step of the clock in seconds; each stamp may be off by one.
+        tick: step of the clock in seconds; each stamp may be off by one, unless a tick is a frame.
         nominal: the rate the container or loader claims; 0 for none.
     """
     if len(stamps) < 2:
@@ -137,7 +137,9 @@ def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction)
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
     near = {rate for rate in USUAL_RATES if abs(rate / mean - 1) < Fraction(1, 50)}
     candidates = near | {nominal or mean, mean}
-    fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, rate)) <= tick}
+    # A clock that counts frames, such as AVI's, rounds nothing: a tick too many is a frame that was left out.
+    slack = Fraction(0) if tick * nominal == 1 else tick
+    fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, rate)) <= slack}
     usual = [rate for rate in USUAL_RATES if rate in fitting]
     # Few stamps fit many rates, the mean best of all: what is claimed or usual is likelier than what fits best.
     if nominal in usual and fitting[nominal] <= tick / 2:
