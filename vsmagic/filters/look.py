@@ -17,6 +17,7 @@ from the frame before. The numbers below were chosen on real clips, woven, telec
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -54,8 +55,10 @@ _SAME = 0.4
 # The fewest woven frames, and their least part of those that tell, of which one is sure.
 _FEWEST = 3
 _LEAST = 0.1
-# Pairs of frames a cycle apart in film, the part of them that must be alike, and the part that tells it alone.
-_PAIRS = 6
+# Pairs of frames a cycle apart in film, the part of them that must be alike, and the part that tells it alone or where
+# the pairs are few.
+_PAIRS = 8
+_MANY = 16
 _ALIKE = 0.78
 _ALL_ALIKE = 0.9
 # Parts of the frames in film: those that are whole, and those with a field that is shown twice (two fifths, or fewer
@@ -159,7 +162,16 @@ def _in_cycles(groups: Sequence[Sequence[_Seen]]) -> bool:
     again = sum(frame.repeats is not None for frame in told)
     if len(pairs) < _PAIRS or not _WHOLE[0] * len(told) <= whole <= _WHOLE[1] * len(told):
         return False
-    return alike >= (_ALIKE if again >= _AGAIN * len(told) else _ALL_ALIKE) * len(pairs)
+    if any(_longest(group) >= CYCLE for group in groups):
+        return False
+    certain = again >= _AGAIN * len(told) and len(pairs) >= _MANY
+    return alike >= (_ALIKE if certain else _ALL_ALIKE) * len(pairs)
+
+
+def _longest(group: Sequence[_Seen]) -> int:
+    """Return how many woven frames follow each other at most; in film there are three."""
+    return max((len(list(run)) for woven, run in groupby(group, key=lambda frame: frame.order is not None) if woven),
+               default=0)  # fmt: skip
 
 
 def _apart(group: Sequence[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
