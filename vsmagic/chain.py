@@ -282,7 +282,7 @@ def from_flags(
             )
         steps.append({"filter": "constant_rate", "fps": None if constant_rate == "auto" else constant_rate})
     given = [{name: value for name, value in step.items() if value is not None} for step in steps]
-    if fields == "keep" and all(step["filter"] == "trim" for step in given[1:]):
+    if fields == "keep" and all(step["filter"] in ("trim", "constant_rate") for step in given[1:]):
         del given[0]  # an unchanged picture keeps its tags too
     return _convert(given, Path.cwd(), "options")
 
@@ -333,7 +333,8 @@ def mends_fields(chain: Chain) -> bool:
 
 def makes_pictures(chain: Chain) -> bool:
     """Whether a chain gives other pictures than the source's own, which must not be woven for it."""
-    return any(not isinstance(step, TrimStep | FieldsStep) and step != UpscaleStep(scale=1) for step in chain.steps)
+    whole = TrimStep | ConstantRateStep | FieldsStep  # what passes pictures on as they are, or makes them whole
+    return any(not isinstance(step, whole) and step != UpscaleStep(scale=1) for step in chain.steps)
 
 
 def pair(chain: Chain) -> tuple[InterpolateStep, UpscaleStep] | None:
