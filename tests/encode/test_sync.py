@@ -33,6 +33,8 @@ class Film:
     start: str | None = None
     """Copied from there on, which leaves an edit list."""
     variable: bool = False
+    priming: float = 0
+    """Seconds of the encoder's own delay that the container cannot tell; ffmpeg leaves out a frame of AVI for it."""
 
 
 FILMS = (
@@ -48,6 +50,7 @@ FILMS = (
     Film("pcm.avi", ("-c:v", "mjpeg", "-c:a", "pcm_u8")),
     Film("vorbis.webm", ("-c:v", "libvpx", "-c:a", "libvorbis")),
     Film("edited.mp4", (*H264, "-c:a", "aac"), start="1.2"),
+    Film("mp3.avi", ("-c:v", "mjpeg", "-c:a", "libmp3lame"), priming=1105 / 48_000 - 1 / 25),
 )
 Make = Callable[[Film], Path]
 
@@ -77,8 +80,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Make:
             )  # fmt: skip
             if what.start is not None:
                 ffmpeg("-ss", what.start, "-i", first, "-c", "copy", target)
-            late = float(what.audio_delay) - float(what.video_delay)
-            assert _within(apart(target, around=0.45), late, 0.001)
+            assert _within(apart(target, around=0.45), _late(what), 0.001)
             ready[what.name] = target
         return ready[what.name]
 
@@ -93,7 +95,7 @@ def _within(found: Sequence[float], wanted: float, slack: float = CLOSE) -> bool
 
 
 def _late(what: Film) -> float:
-    return float(what.audio_delay) - float(what.video_delay)
+    return float(what.audio_delay) - float(what.video_delay) + what.priming
 
 
 def _enhanced(run: Run, source: Path, out: Path, *options: object) -> None:

@@ -9,9 +9,11 @@ from fractions import Fraction
 from vsmagic.encode.carry import Carried
 from vsmagic.encode.containers import TEXT_SUBTITLES
 from vsmagic.encode.original import Original, Span
-from vsmagic.media import AudioTrack, VideoTrack
+from vsmagic.media import AudioTrack, Track, VideoTrack
 
 _SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
+_FINE = Fraction(1, 1000)  # seconds that no one hears
+_TICKS = 90_000  # a second
 _WINDOWS_A_SECOND = 24  # by which atempo chooses the length of its window
 _EARLY = 0.594  # see _early
 _WIDE = "aformat=sample_fmts=s16|s16p|s32|s32p|flt|fltp|dbl|dblp"
@@ -30,6 +32,8 @@ def time_options(number: int, one: Carried, original: Original) -> list[str]:
             changed += _cut(span.length)
         else:
             options += [f"-copypriorss:{number}", "0"]
+            if sound and one.action == "copy":
+                changed += _unrounded(one.track, span.position + original.media.start)
     if span.slowdown != 1 and one.track.kind in {"subtitle", "data"}:
         factor = _exact(span.slowdown)
         changed.append(f"setts=pts='PTS*{factor}':dts='DTS*{factor}':duration='DURATION*{factor}'")
@@ -39,6 +43,21 @@ def time_options(number: int, one: Carried, original: Original) -> list[str]:
     if sound and original.sound == "keep" and span.length is None and delay:
         changed.append(f"setts=pts='PTS+{seconds(delay)}/TB':dts='DTS+{seconds(delay)}/TB'")
     return [*options, *([f"-bsf:{number}", ",".join(changed)] if changed else [])]
+
+
+def _unrounded(track: Track, position: Fraction) -> list[str]:
+    """Return packet filters that undo how ffmpeg rounds the start of a part to a track's clock; none where it is fine.
+
+    In AVI a tick of MP3's clock is a packet, 24 ms.
+    """
+    if track.time_base is None:
+        return []
+    late = round(position / track.time_base) * track.time_base - position
+    if abs(late) < _FINE:
+        return []
+    ticks = round(late * _TICKS)
+    moved = f"setts=time_base=1/{_TICKS}:prescale=1:pts='PTS+({ticks})':dts='DTS+({ticks})'"
+    return [moved, "noise=amount=0:drop='lt(pts,0)'"]
 
 
 def _cut(length: Fraction) -> list[str]:
