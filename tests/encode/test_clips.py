@@ -44,6 +44,18 @@ def test_scale_1_keeps_every_picture_and_its_time(clip: Path, tmp_path: Path, ru
         assert mine == frame_hashes(clip, frames=len(mine), filters=CROPPED.get(clip.name))
     _check_times(clip, out)
     _check_sound(clip, out)
+    _check_colours(clip, out)
+
+
+def _check_colours(clip: Path, out: Path) -> None:
+    """What the first picture says of its colours is what it said; limited range is what nothing said means."""
+    seen = []
+    for path in (clip, out):
+        with av.open(str(path)) as file:
+            frame = next(file.decode(video=0))
+        told = (frame.colorspace, frame.color_trc, frame.color_primaries, frame.color_range or 1)
+        seen.append(tuple(map(int, told)))
+    assert seen[0] == seen[1]
 
 
 def _check_times(clip: Path, out: Path) -> None:
