@@ -18,17 +18,23 @@ from command import Run
 
 from .conftest import ffmpeg, frame_hashes, leftovers, one_sentence
 
-pytest.importorskip("ray", reason="needs Ray: pip install 'vsmagic[cluster]'")
+if find_spec("ray") is None or find_spec("grpc") is None:
+    pytest.skip("needs Ray: pip install 'vsmagic[cluster]'", allow_module_level=True)
 
 from vsmagic.bench.raynodes import LocalCluster, RayNode
 from vsmagic.encode import records
+from vsmagic.encode.chunk import Task
+from vsmagic.encode.cluster import Cluster
 from vsmagic.encode.cluster_arrival import Arrival
+from vsmagic.encode.cluster_attempts import Attempt, Lost
 from vsmagic.encode.cluster_node import Found
-from vsmagic.encode.cluster_nodes import Share, share
+from vsmagic.encode.cluster_nodes import Node, Share, share
 from vsmagic.encode.cluster_sent import Mailbox
 from vsmagic.encode.description import Description, Light, Network
+from vsmagic.encode.identity import Stamp
 from vsmagic.encode.records import Record
-from vsmagic.errors import EncodeError
+from vsmagic.encode.workers import Event, Failed, Made, Rendered
+from vsmagic.errors import EncodeError, VsmagicError
 
 _SHM_BYTES = 600_000_000
 _CHUNK = 50
@@ -53,7 +59,7 @@ class Nodes:
     apart: RayNode
     """Sees an empty folder there."""
     bare: RayNode
-    """Has no vsmagic."""
+    """Has no vsmagic; the head is this one, so it need not have it."""
     poor: RayNode
     """Has no mvtools plugin."""
 
@@ -83,12 +89,12 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, outputs: Path) -> Iterator[N
     assert found is not None
     assert found.origin is not None
     (plugin,) = Path(found.origin).parent.rglob("*mvtools*.so")
-    with LocalCluster(hidden) as cluster:
+    with LocalCluster(cpus=1, environment=hidden) as cluster:
         yield Nodes(
             cluster=cluster,
             sharing=cluster.add(environment=seen),
             apart=cluster.add(environment=seen, prefix=_mounted(f"mount -t tmpfs none {outputs}")),
-            bare=cluster.add(environment=hidden),
+            bare=cluster.head,
             poor=cluster.add(environment=seen, prefix=_mounted(f"mount --bind /dev/null {plugin}")),
         )
 
@@ -137,7 +143,7 @@ def _working_for(clip: Path, under: RayNode | None = None) -> list[psutil.Proces
 
 
 def _await(what: Callable[[], object], running: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not what():
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < end
@@ -335,3 +341,106 @@ def test_what_arrives_is_what_was_made(fault: str | None, tmp_path: Path) -> Non
         arriving.finish(record)
     arriving.discard()
     assert leftovers(tmp_path) == []
+
+
+type Outcome = Record | VsmagicError | Lost
+
+
+class Pretended:
+    """Attempts whose ends are told beforehand, by node; None: the node is busy with something else."""
+
+    def __init__(self, outcomes: dict[str, list[Outcome | None]]) -> None:
+        self.outcomes = outcomes
+        self.given: list[tuple[int, str]] = []
+        self._running: list[Attempt] = []
+
+    def submit(self, task: Task, node: Node) -> None:
+        self.given.append((task.number, node.name))
+        node.running += 1
+        begun = self.outcomes[node.name][0] is not None
+        arrival = Arrival(Path("nowhere"), "none")
+        self._running.append(
+            Attempt(task=task, node=node, name="", running=None, arrival=arrival, started=0.0, begun=begun)
+        )
+
+    def hear(self, _seconds: float) -> list[Event]:
+        return []
+
+    def ended(self) -> list[Attempt]:
+        return [each for each in self._running if each.begun][:1]
+
+    def leave(self, attempt: Attempt) -> Outcome:
+        self._running.remove(attempt)
+        attempt.node.running -= 1
+        outcome = self.outcomes[attempt.node.name].pop(0)
+        assert outcome is not None
+        return outcome
+
+    def waiting(self, _seconds: float) -> list[Attempt]:
+        return [each for each in self._running if not each.begun]
+
+    def withdraw(self, attempt: Attempt) -> bool:
+        self._running.remove(attempt)
+        attempt.node.running -= 1
+        return True
+
+
+_MADE = Record(
+    first=0, end=1, file="chunk.mkv", size=1, sha256="", durations=((1, 25, 1),), delay=0, head="", seconds=1.0
+)
+_REFUSED = EncodeError("it failed.")
+_CRASHED = Lost(why="its worker died", gone=False)
+_GONE = Lost(why="the node is gone", gone=True)
+
+
+def _ends(outcomes: dict[str, list[Outcome | None]], chunks: int = 1) -> tuple[list[Event], list[tuple[int, str]]]:
+    """Return the last event of each chunk, and where they were given."""
+    cluster = Cluster(
+        "ray", Path("nowhere"), None, _DESCRIPTION, source=Stamp(size=0, modified=0, sample=""), tell=print  # type: ignore[arg-type]
+    )  # fmt: skip
+    attempts = Pretended(outcomes)
+    cluster._attempts = attempts  # type: ignore[assignment]
+    one = Share(chunks=1, cpus=1, gpus=0, memory=0)
+    cluster._nodes = [Node(key=name, name=name, share=one) for name in outcomes]
+    ends: list[Event] = []
+    waiting = list(range(chunks))
+    while len(ends) < chunks:
+        while cluster.free and waiting:
+            number = waiting.pop(0)
+            cluster.start(
+                Task(number=number, first=0, end=9, graph={}, shape=_DESCRIPTION.shape, encoder=(), suffix=".mkv")
+            )
+        event = cluster.next()
+        if isinstance(event, Made | Failed):
+            ends.append(event)
+        else:
+            assert event == Rendered(number=event.number, frames=0, size=0)  # type: ignore[union-attr]
+    return ends, attempts.given
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "made", "given"),
+    [
+        ({"a": [_REFUSED], "b": [_MADE]}, True, "ab"),
+        ({"a": [_REFUSED], "b": [_REFUSED]}, False, "ab"),
+        ({"a": [_REFUSED]}, False, "a"),
+        ({"a": [_CRASHED, _MADE]}, True, "aa"),
+        ({"a": [_CRASHED, _CRASHED, _CRASHED]}, False, "aaa"),
+        ({"a": [_CRASHED, _CRASHED], "b": [_CRASHED]}, False, "aba"),
+        ({"a": [_GONE], "b": [_GONE], "c": [_MADE]}, True, "abc"),
+        ({"a": [_GONE], "b": [_GONE]}, False, "ab"),
+        ({"a": [None], "b": [_MADE]}, True, "ab"),
+        ({"a": [None], "b": [_REFUSED], "c": [_MADE]}, True, "abc"),
+    ],
+)
+def test_where_a_chunk_is_made_again(outcomes: dict[str, list[Outcome | None]], *, made: bool, given: str) -> None:
+    (end,), where = _ends(outcomes)
+    assert isinstance(end, Made) == made
+    assert "".join(name for _, name in where) == given
+
+
+def test_a_node_that_fails_again_and_again_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    ends, where = _ends({"bad": [_REFUSED] * 9, "good": [_MADE] * 9}, chunks=8)
+    assert all(isinstance(end, Made) for end in ends)
+    assert [name for _, name in where].count("bad") == 3
+    assert "bad: 3 chunks failed there in a row" in caplog.text

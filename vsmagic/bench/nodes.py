@@ -1,6 +1,6 @@
 """What a second machine brings: two Ray nodes, pinned to one processor each, against one such node, in turns.
 
-    python -m vsmagic.bench.nodes clip.mkv -- --scale 2 --model magic-x2-fast
+    python -m vsmagic.bench.nodes clip.mkv -- --scale 2 --model magic-x2-fast --chunk 120
 
 prints for every round the seconds that ``vsmagic enhance --workers ray://…`` took on either, and how many times as fast
 two were. The whole command counts: connecting, looking at the nodes, and joining the chunks too. What the head and the

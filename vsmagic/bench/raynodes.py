@@ -15,6 +15,13 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 _STORE_BYTES = 80_000_000  # about the least that Ray accepts
+_VARIABLES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Without this, gRPC ends one in some ten processes that the head starts for a client.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+    # Ray's workers give way to everything else on the machine, which would be measured.
+    "RAY_worker_niceness": "0",
+}
 _READY = "block forever"
 _START_SECONDS = 120
 _POLL_SECONDS = 0.1
@@ -50,14 +57,16 @@ class RayNode:
 
 
 class LocalCluster:
-    """A head that takes no work, to which nodes are added; all of it is gone when the ``with`` block is left."""
+    """A head, to which nodes are added; all of it is gone when the ``with`` block is left."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, cpus: int = 0, environment: Mapping[str, str] | None = None) -> None:
         """Make a cluster that starts when it is entered.
 
         Args:
-            environment: variables of the head, beside those of this process.
+            cpus: that the head offers.
+            environment: its variables, beside those of this process.
         """
+        self._cpus = cpus
         self._environment = environment or {}
         self._folder = Path()
         self._nodes: list[RayNode] = []
@@ -67,6 +76,11 @@ class LocalCluster:
     def address(self) -> str:
         """For ``--workers``."""
         return f"ray://127.0.1.1:{self._client}"
+
+    @property
+    def head(self) -> RayNode:
+        """The node that was started first."""
+        return self._nodes[0]
 
     def add(
         self, *, cpus: int = 1, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None
@@ -85,12 +99,22 @@ class LocalCluster:
         # Raylets that start at the same moment take the same sockets, so each is waited for.
         address = f"127.0.1.{len(self._nodes) + 1}"
         said = self._folder / f"{address}.txt"
-        line = [*prefix, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
+        # It ends in order with the process that started it, however that ends.
+        line = [
+            "setpriv",
+            "--pdeathsig",
+            "TERM",
+            *prefix,
+            sys.executable,
+            "-m",
+            "ray.scripts.scripts",
+            "start",
+            "--block",
+            *options,
+        ]
         line += [f"--node-ip-address={address}", f"--object-store-memory={_STORE_BYTES}", "--disable-usage-stats"]
-        # Without this, gRPC ends one in some ten processes that the head starts for a client.
-        variables = {**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0", "RAY_USAGE_STATS_ENABLED": "0", **environment}
         with said.open("wb") as file:
-            process = _popen(line, variables, file)
+            process = _popen(line, {**os.environ, **_VARIABLES, **environment}, file)
         node = RayNode(process=process, address=address)
         self._nodes.append(node)
         self._await(node, said)
@@ -106,8 +130,8 @@ class LocalCluster:
     def __enter__(self) -> Self:
         # The names of its sockets are long, and a socket's path has no more than 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
-        options = ["--head", f"--port={self._port}", f"--ray-client-server-port={self._client}", "--num-cpus=0"]
-        options += ["--include-dashboard=false", f"--temp-dir={self._folder / 't'}"]
+        options = ["--head", f"--port={self._port}", f"--ray-client-server-port={self._client}"]
+        options += [f"--num-cpus={self._cpus}", "--include-dashboard=false", f"--temp-dir={self._folder / 't'}"]
         try:
             self._start(options, (), self._environment)
         except BaseException:
