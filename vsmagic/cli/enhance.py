@@ -174,7 +174,7 @@ class Workers(click.ParamType[Any]):
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
     show_default=True,
-    help="What the picture may cost: for each codec a rate factor and a preset, named in docs/encoding.md.",
+    help="What the picture may cost: for each codec a rate factor and a preset, named in docs/codecs.md.",
 )
 @click.option("--crf", type=_Number(), metavar="N", help="Rate factor instead; lower is better.")
 @click.option("--preset", metavar="NAME", help="Speed against size instead, in the encoder's own words.")
