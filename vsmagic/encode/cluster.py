@@ -10,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vsmagic.encode import cluster_node, cluster_nodes
+import msgspec
+
+from vsmagic.encode import cluster_node, cluster_nodes, records
 from vsmagic.encode.chunk import Task
 from vsmagic.encode.cluster_arrival import sweep
 from vsmagic.encode.cluster_attempts import Attempt, Attempts, Lost
@@ -154,6 +156,7 @@ class Cluster:
         assert prepared.codec is not None  # noqa: S101 - there are no chunks otherwise
         return Asked(
             source=self._source,
+            files=_files(prepared.job.chain),
             graph=prepared.graph(),
             shape=self._description.shape,
             networks=self._description.networks,
@@ -244,6 +247,13 @@ class Cluster:
             if any(node.free and node.key not in avoided for node in self._nodes) and self._attempts.withdraw(attempt):
                 self._histories[attempt.task.number].nodes.add(attempt.node.key)
                 self._again.append(attempt.task)
+
+
+def _files(chain: str) -> dict[str, str]:
+    """Return the hashes of the keyframe files that a chain names, by path; models tell their own."""
+    steps: list[dict[str, Any]] = msgspec.json.decode(chain)
+    named = [step["keyframes"] for step in steps if isinstance(step.get("keyframes"), str)]
+    return {path: records.sha256_of(Path(path)) for path in named}
 
 
 def _words(task: Task) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
-from vsmagic.encode import chunk, identity, pipeline
+from vsmagic.encode import chunk, identity, pipeline, records
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
 from vsmagic.encode.chunk import Task, Tools
@@ -39,6 +39,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a node must have."""
 
     source: Stamp
+    files: Mapping[str, str]
+    """SHA-256 of the other files that the chain reads, by path."""
     graph: Mapping[str, str]
     shape: Shape
     networks: tuple[Network, ...]
@@ -114,6 +116,7 @@ def proved(folder: Path, word: str, node: str) -> bool:
 
 def _look(asked: Asked, node: str) -> Found:
     _check_source(Path(asked.graph["source"]), asked.source)
+    _check_files(asked.files)
     vspipe, ffmpeg = find_vspipe(), find_ffmpeg(asked.ffmpeg)
     ffmpeg.require(asked.encoder)
     versions = identity.versions(ffmpeg.version)
@@ -135,6 +138,16 @@ def _check_source(source: Path, wanted: Stamp) -> None:
         raise SourceError(f"it cannot read {source} ({error.strerror})") from error
     if (found.size, found.sample) != (wanted.size, wanted.sample):  # file systems may keep times differently
         raise SourceError(f"it has another {source}")
+
+
+def _check_files(wanted: Mapping[str, str]) -> None:
+    for path, sha256 in wanted.items():
+        try:
+            found = records.sha256_of(Path(path))
+        except OSError as error:
+            raise SourceError(f"it cannot read {path} ({error.strerror})") from error
+        if found != sha256:
+            raise SourceError(f"it has another {path}")
 
 
 def _described(vspipe: vspipes.Vspipe, graph: Mapping[str, str]) -> Description:
