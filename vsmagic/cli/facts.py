@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsmagic.encode import carry
-from vsmagic.encode.codecs import CONTAINERS, codec_for
+from vsmagic.encode.codecs import CONTAINERS, codec_for, with_alpha
 from vsmagic.errors import OptionError
 from vsmagic.h273 import MATRICES
 from vsmagic.media import AudioTrack, Media, Track, VideoTrack, probe
@@ -190,7 +190,7 @@ def _concerns(video: VideoTrack, picture: dict[str, Any]) -> list[str]:
     if picture["woven"]["kind"] != "progressive":
         concerns.append(f"{picture['woven']['words']}: enhance asks what is to be done, or see its --fields")
     if video.alpha:
-        concerns.append("the transparency layer is left out")
+        concerns.append(f"transparency is kept by --codec {with_alpha()} alone, and not that of VP8 and VP9")
     if video.hdr.dolby_vision:
         concerns.append("Dolby Vision metadata is left out; the base layer is kept")
     if video.frames is not None and video.frames > picture["frames"]:
