@@ -192,7 +192,7 @@ def test_mp4_names_all_it_cannot_hold_in_one_warning(rich: Path, tmp_path: Path,
     assert len(made.of_kind("cover")) == 2
     assert (made.video[0].title, made.video[0].language, made.audio[1].title) == (ODD, "ger", ODD)
     assert made.metadata["comment"] == "first line\nsecond line\nthird = line"
-    assert made.metadata["synopsis"] == LONG.strip()
+    assert made.metadata["synopsis"].strip() == LONG.strip()
     assert made.metadata["creation_time"].startswith("2020-01-02T03:04:05")
     assert [chapter.title for chapter in made.chapters] == [chapter.title for chapter in probe(rich).chapters]
     assert made.video[0].metadata["timecode"] == "01:00:00:20"

@@ -42,6 +42,7 @@ def plan(
     sound: Sound = "stretch",
     slowed: bool = False,
     cut: bool = False,
+    late: bool = False,
 ) -> tuple[Carried, ...]:
     """Decide what becomes of every other track of the input.
 
@@ -52,12 +53,14 @@ def plan(
         sound: what becomes of the sound: ``drop`` always leaves it out, the others tell slow motion what to do.
         slowed: the picture lasts longer than in the input.
         cut: something is cut away.
+        late: what is kept begins after the input does.
     """
     decided = tuple(_decide(track, media, container) for track in media.tracks if track is not video)
-    return tuple(_timed(one, media, container, sound, slowed=slowed, cut=cut) for one in decided)
+    timed = (_timed(one, container, sound, slowed=slowed, cut=cut) for one in decided)
+    return tuple(_begun(one, media, container) if late else one for one in timed)
 
 
-def _timed(one: Carried, media: Media, container: Container, sound: Sound, *, slowed: bool, cut: bool) -> Carried:
+def _timed(one: Carried, container: Container, sound: Sound, *, slowed: bool, cut: bool) -> Carried:
     """Change what cannot stay as it is when time is stretched or cut, or is not wanted."""
     if one.action == "leave":
         return one
@@ -67,20 +70,20 @@ def _timed(one: Carried, media: Media, container: Container, sound: Sound, *, sl
     if isinstance(one.track, AudioTrack) and (sound == "drop" or (slowed and sound == "stretch")):
         action: Literal["convert", "leave"] = "leave" if sound == "drop" else "convert"  # told once for all of it
         return Carried(track=one.track, action=action, encoder=container.audio_encoder)
-    if isinstance(one.track, AudioTrack) and cut and one.action == "copy":
-        return _cut(one, one.track, media, container)
     if one.track.kind == "subtitle" and slowed and one.track.codec not in _STRETCHED_SUBTITLES:
         return replace(one, action="leave", reason="slow motion cannot stretch the times inside it")
     return one
 
 
-def _cut(one: Carried, track: AudioTrack, media: Media, container: Container) -> Carried:
-    """Change sound of which a part cannot be copied: more of its start is hidden than a decoder needs."""
-    hidden = hidden_start(media, track) if container.muxer in _HIDING else Fraction(0)
+def _begun(one: Carried, media: Media, container: Container) -> Carried:
+    """Change sound of which a later part cannot be copied: more of its start is hidden than a decoder needs."""
+    if not isinstance(one.track, AudioTrack) or one.action != "copy" or container.muxer not in _HIDING:
+        return one
+    hidden = hidden_start(media, one.track)
     if hidden <= _MOST_HIDDEN:
         return one
     reason = f"{float(hidden):.1f} s of its start are hidden, which {container.name} would hide of any part"
-    return _converted(track, container, reason)
+    return _converted(one.track, container, reason)
 
 
 def _decide(track: Track, media: Media, container: Container) -> Carried:

@@ -97,21 +97,23 @@ class Prepared:
             raise OptionError("the null device holds nothing.")
         slowdown = description.stretch
         length = ended if ended is not None or description.whole else Fraction(*description.duration)
-        sound = self.job.audio
+        span = Span(
+            lead=first_time(self.media, self.video),
+            begin=Fraction(*description.begin),
+            length=None if length is None else length / slowdown,
+            slowdown=slowdown,
+        )
+        cut = length is not None
         return Original(
             media=self.media,
             track=self.video,
             carried=carry.plan(
-                self.media, self.video, self.container, sound=sound, slowed=slowdown != 1, cut=length is not None
+                self.media, self.video, self.container,
+                sound=self.job.audio, slowed=slowdown != 1, cut=cut, late=cut and span.position > 0,
             ),
-            span=Span(
-                lead=first_time(self.media, self.video),
-                begin=Fraction(*description.begin),
-                length=None if length is None else length / slowdown,
-                slowdown=slowdown,
-            ),
-            sound=sound,
-        )
+            span=span,
+            sound=self.job.audio,
+        )  # fmt: skip
 
 
 def prepare(job: Job) -> Prepared:
