@@ -27,7 +27,7 @@ from vsmagic.encode.chunk import Task
 from vsmagic.encode.cluster import Cluster
 from vsmagic.encode.cluster_arrival import Arrival
 from vsmagic.encode.cluster_attempts import Attempt, Lost
-from vsmagic.encode.cluster_node import Found
+from vsmagic.encode.cluster_check import Found
 from vsmagic.encode.cluster_nodes import Node, Share, share
 from vsmagic.encode.cluster_sent import Mailbox
 from vsmagic.encode.description import Description, Light, Network

@@ -13,7 +13,7 @@ import msgspec
 from vsmagic.encode import cluster_sent
 from vsmagic.encode.chunk import Task
 from vsmagic.encode.cluster_arrival import Arrival
-from vsmagic.encode.cluster_node import Done, Order
+from vsmagic.encode.cluster_make import Done, Order
 from vsmagic.encode.cluster_nodes import Node, head, pinned
 from vsmagic.encode.description import Refusal
 from vsmagic.encode.records import Record

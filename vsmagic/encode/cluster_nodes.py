@@ -10,7 +10,7 @@ import msgspec
 
 from vsmagic import __version__
 from vsmagic.encode import cluster_sent, local
-from vsmagic.encode.cluster_node import Asked, Found
+from vsmagic.encode.cluster_check import Asked, Found
 from vsmagic.encode.description import Description, Refusal
 from vsmagic.errors import SetupError, reason
 
