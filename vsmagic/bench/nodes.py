@@ -2,10 +2,10 @@
 
     python -m vsmagic.bench.nodes clip.mkv -- --scale 2 --model magic-x2-fast --chunk 120
 
-prints for every round the seconds that ``vsmagic enhance --workers ray://…`` took on either, and those from the first
-frame to the last chunk; and how many times as fast two were. The whole has connecting, looking at the nodes, and joining
-the chunks in it, which more nodes do not shorten. What the head and the command themselves take of the same processors
-counts against two nodes; machines of their own would not lose that.
+prints for every round the seconds that ``vsmagic enhance --workers ray://…`` took on either, those from the first frame
+to the last chunk in brackets, and how many times as fast two were. The whole has connecting, looking at the nodes and
+joining the chunks in it, which more nodes do not shorten. What the head and the command themselves take of the same
+processors counts against two nodes; machines of their own would not lose that.
 """
 
 import argparse

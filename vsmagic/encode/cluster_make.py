@@ -19,7 +19,7 @@ from vsmagic.encode.ffmpeg import find_ffmpeg
 from vsmagic.encode.folder import disk_errors
 from vsmagic.encode.records import Record
 from vsmagic.encode.vspipe import find_vspipe
-from vsmagic.errors import EncodeError, VsmagicError
+from vsmagic.errors import EncodeError, OutputError, VsmagicError
 
 _TELL_SECONDS = 0.5
 _PIECE = 4 * 2**20
@@ -65,7 +65,8 @@ def make(order: bytes, attempt: str, mailbox: Any) -> bytes:
                 line.send(folder / record.file)
         return msgspec.json.encode(Done(record=record))
     except VsmagicError as error:
-        return msgspec.json.encode(Refusal(error=str(error), exit_code=error.exit_code))
+        where = f"in {tempfile.gettempdir()} there: " if isinstance(error, OutputError) and not wanted.folder else ""
+        return msgspec.json.encode(Refusal(error=f"{where}{error}", exit_code=error.exit_code))
 
 
 @contextmanager
