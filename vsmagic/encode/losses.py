@@ -64,7 +64,7 @@ def _tell_of_alpha(name: str, video: VideoTrack, codec: Codec, *, chosen: bool) 
         )
     elif chosen:
         log.warning(
-            "%s: its transparency is left out, for frames are chosen by what the picture shows (--duplicates, --fields)",
+            "%s: its transparency is left out, for what the picture shows chooses frames (--duplicates, --fields)",
             name,
         )
 
