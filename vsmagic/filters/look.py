@@ -41,6 +41,9 @@ CYCLE = 5
 # Columns that are looked at: fewer ones are a mean over several, which takes noise away and keeps the rows apart.
 _WIDTH = 480
 _LOWEST = 8
+# Rows below which nothing is taken for woven that is not tagged: a fourth of what a frame of interlaced television has.
+# In smaller pictures a few rows of a moving pattern are a large part of it.
+_FEWEST_ROWS = 120
 # Steps of 8 bits: a sample that changes by less than this from frame to frame is noise.
 _CHANGES = 6
 # A quarter of the measure above which a sample is combed: rows 8 steps of 8 bits apart, in turn.
@@ -119,7 +122,7 @@ def look(clip: vs.VideoNode) -> Finding:
     if clips.played(clip):
         return Finding(kind="progressive")
     tagged = tagged_order(clip)
-    if clip.height < _LOWEST or clip.num_frames < 2:
+    if clip.height < _LOWEST or clip.num_frames < 2 or (tagged is None and clip.height < _FEWEST_ROWS):
         return _untold(tagged, 0)
     groups = [list(_seen(_luma(clip[first:end]))) for first, end in places(clip.num_frames)]
     return conclude(groups, tagged)
