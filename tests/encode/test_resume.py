@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,13 @@ from vsmagic.encode import folder, records
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 
-KILLS = int(os.environ.get("VSMAGIC_TEST_KILLS", "4"))
-"""How often the test of kills kills; a hundred take a quarter of an hour."""
+KILLS = int(os.environ.get("VSMAGIC_TEST_KILLS", "0"))
+"""How often the long test of kills kills."""
+KILLED = (
+    "live_geese_720p30_aac.mp4", "anim_bbb_480x360_24fps_aac.mp4", "vfr_fire_720p_rotate180.mp4",
+    "oldphone_h263_352x288_sar12x11_vfr.3gp", "tenbit_hevc_testsrc_200x200.mp4", "delayed_start_480x320.mp4",
+    "fades_480x320.mp4", "derived/oldcam_160x120_8fps_mjpeg_pcmu8.avi", "av_h264_ac3_srt.mkv", "odd_vp9_161x121.webm",
+)  # fmt: skip
 COMMAND = [sys.executable, "-c", "from vsmagic.cli.main import main; main()"]
 JOB = ("--scale", 1, "--codec", "ffv1", "--chunk", 20, "-q")
 
@@ -42,7 +47,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The frames of the job done in one chunk."""
     out = tmp_path_factory.mktemp("whole") / "out.mkv"
-    subprocess.run([*COMMAND, "enhance", *map(str, (scenes, out, *JOB, "--chunk", 1000))], check=True, env=_env())
+    _enhance(scenes, out, "--chunk", 1000)
     return frame_hashes(out)
 
 
@@ -122,21 +127,40 @@ def test_frames_in_between_know_what_lies_beyond_the_seam(scenes: Path, tmp_path
 
 def test_killed_again_and_again(scenes: Path, whole: list[str], tmp_path: Path) -> None:
     """At random moments, each run killed on its way, until one comes through; nothing is left but the output."""
+    _kill(scenes, whole, tmp_path, kills=3, chance=random.Random(1))
+
+
+@pytest.mark.skipif(not KILLS, reason="takes a quarter of an hour: VSMAGIC_TEST_KILLS=100 kills so often")
+def test_a_hundred_kills_over_real_clips(data: Path, tmp_path: Path) -> None:
     chance = random.Random(KILLS)
-    out, kills = tmp_path / "out.mkv", 0
-    while kills < KILLS:
-        with _started(scenes, out, *JOB, "--chunk", 8) as job:
-            time.sleep(chance.uniform(0.3, 4.0))
+    for number, name in enumerate(KILLED):
+        clip, folder_ = data / "clips" / name, tmp_path / str(number)
+        folder_.mkdir()
+        reference = folder_ / "whole.mkv"
+        _enhance(clip, reference, "--end", 3, "--chunk", 1000)
+        whole = frame_hashes(reference)
+        reference.unlink()
+        _kill(clip, whole, folder_, "--end", 3, kills=-(-KILLS // len(KILLED)), chance=chance)
+
+
+def _kill(clip: Path, whole: list[str], where: Path, *more: object, kills: int, chance: random.Random) -> None:
+    out, killed, came_through = where / "out.mkv", 0, 0
+    while killed < kills or not came_through:
+        with _started(clip, out, *JOB, "--chunk", 8, *more) as job:
+            with suppress(subprocess.TimeoutExpired):
+                job.wait(chance.uniform(0.3, 4.0) if killed < kills else 300)
             if job.poll() is None:
                 job.send_signal(signal.SIGKILL)
-                kills += 1
+                killed += 1
         if out.exists():
+            came_through += 1
             assert frame_hashes(out) == whole
-            assert leftovers(tmp_path) == ["out.mkv"]
+            assert leftovers(where) == ["out.mkv"]
             out.unlink()
-    subprocess.run([*COMMAND, "enhance", *map(str, (scenes, out, *JOB, "--chunk", 8))], check=True, env=_env())
-    assert frame_hashes(out) == whole
-    assert leftovers(tmp_path) == ["out.mkv"]
+
+
+def _enhance(clip: Path, out: Path, *more: object) -> None:
+    subprocess.run([*COMMAND, "enhance", *map(str, (clip, out, *JOB, *more))], check=True, env=_env())
 
 
 def test_what_is_finished_is_kept(scenes: Path, whole: list[str], tmp_path: Path, run: Run) -> None:
