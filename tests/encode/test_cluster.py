@@ -125,10 +125,6 @@ def _enhance(clip: Path, output: Path, *more: object, prefix: tuple[str, ...] = 
     )
 
 
-def _warnings(error: str) -> str:
-    return "\n".join(line for line in error.splitlines() if line.startswith("vsmagic: warning: "))
-
-
 def _working_for(clip: Path, under: RayNode | None = None) -> list[psutil.Process]:
     """Return the programs that make a chunk of a clip, on one node or anywhere."""
     found = []
@@ -150,11 +146,14 @@ def _await(what: Callable[[], object], running: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def test_the_result_is_that_of_this_machine_and_unfit_nodes_are_named(
+def test_the_result_is_that_of_this_machine_though_a_node_dies(
     nodes: Nodes, clip: Path, truth: list[str], outputs: Path
 ) -> None:
+    doomed = nodes.cluster.add(environment={"PYTHONPATH": str(Path(__file__).parents[2])})
     out = outputs / "out.mkv"
     running = _enhance(clip, out, "--workers", nodes.cluster.address, "--debug", "--progress", "plain")
+    _await(lambda: _working_for(clip, doomed), running)
+    doomed.kill()
     said, error = running.communicate()
     assert running.returncode == 0, error
     assert frame_hashes(out) == truth
@@ -162,30 +161,20 @@ def test_the_result_is_that_of_this_machine_and_unfit_nodes_are_named(
     assert said == ""  # of Ray's words, too
     assert "Traceback" not in error
     lines = error.splitlines()
+
+    def warned(node: RayNode) -> int:
+        (told,) = [n for n, line in enumerate(lines) if line.startswith("vsmagic: warning: ") and node.address in line]
+        return told
+
     first = next(number for number, line in enumerate(lines) if " came from " in line)
     for node, lack in ((nodes.bare, "vsmagic is not installed"), (nodes.poor, "mvtools")):
-        (told,) = [n for n, line in enumerate(lines) if line.startswith("vsmagic: warning: ") and node.address in line]
-        assert lack in lines[told]
-        assert told < first
+        assert lack in lines[warned(node)]
+        assert warned(node) < first
     for node, way in ((nodes.sharing, "shared folder"), (nodes.apart, "sends files back")):
         assert any(f"({node.address})" in line and way in line for line in lines)
         assert any(f"({node.address})" in line and " came from " in line for line in lines)
-    out.unlink()
-
-
-def test_a_node_that_dies_is_replaced(nodes: Nodes, clip: Path, truth: list[str], outputs: Path) -> None:
-    doomed = nodes.cluster.add(environment={"PYTHONPATH": str(Path(__file__).parents[2])})
-    out = outputs / "out.mkv"
-    running = _enhance(clip, out, "--workers", nodes.cluster.address)
-    _await(lambda: _working_for(clip, doomed), running)
-    doomed.kill()
-    _, error = running.communicate()
-    assert running.returncode == 0, error
-    assert frame_hashes(out) == truth
-    assert leftovers(outputs) == ["out.mkv"]
-    (told,) = [line for line in _warnings(error).splitlines() if doomed.address in line]
-    assert "is gone" in told
-    assert "is made again" in told
+    assert "is gone; chunk" in lines[warned(doomed)]
+    assert "is made again" in lines[warned(doomed)]
     out.unlink()
 
 
