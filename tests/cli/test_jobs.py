@@ -13,7 +13,7 @@ from command import Run
 from encode.conftest import ffmpeg
 from vsmagic import chain, chainfile
 from vsmagic.chain import Chain, DezoomStep, InterpolateStep, TrimStep, UpscaleStep
-from vsmagic.encode import folder
+from vsmagic.encode.chunks import folder
 from vsmagic.errors import ChainError
 
 

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command import Run
-from vsmagic.encode import folder, inputs, report
-from vsmagic.encode.inputs import Pair, natural, pairs, read_list, several
-from vsmagic.encode.keeping import Keeping, warnings_of
+from vsmagic.encode.chunks import folder
+from vsmagic.encode.many import inputs, report
+from vsmagic.encode.many.inputs import Pair, natural, pairs, read_list, several
+from vsmagic.encode.many.keeping import Keeping, warnings_of
+from vsmagic.encode.many.report import Entry
 from vsmagic.encode.progress import Nothing
-from vsmagic.encode.report import Entry
 from vsmagic.errors import OptionError, OutputError, SourceError
 
 from .conftest import ffmpeg, frame_hashes, leftovers, one_sentence

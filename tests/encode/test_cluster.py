@@ -22,18 +22,18 @@ if find_spec("ray") is None or find_spec("grpc") is None:
     pytest.skip("needs Ray: pip install 'vsmagic[cluster]'", allow_module_level=True)
 
 from vsmagic.bench.raynodes import LocalCluster, RayNode
-from vsmagic.encode import records
-from vsmagic.encode.chunk import Task
-from vsmagic.encode.cluster import Cluster
-from vsmagic.encode.cluster_arrival import Arrival
-from vsmagic.encode.cluster_attempts import Attempt, Lost
-from vsmagic.encode.cluster_check import Found
-from vsmagic.encode.cluster_nodes import Node, Share, share
-from vsmagic.encode.cluster_sent import Mailbox
+from vsmagic.encode.chunks import records
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.identity import Stamp
+from vsmagic.encode.chunks.records import Record
+from vsmagic.encode.chunks.workers import Event, Failed, Made, Rendered
+from vsmagic.encode.cluster.arrival import Arrival
+from vsmagic.encode.cluster.attempts import Attempt, Lost
+from vsmagic.encode.cluster.check import Found
+from vsmagic.encode.cluster.nodes import Node, Share, share
+from vsmagic.encode.cluster.pool import Cluster
+from vsmagic.encode.cluster.sent import Mailbox
 from vsmagic.encode.description import Description, Light, Network
-from vsmagic.encode.identity import Stamp
-from vsmagic.encode.records import Record
-from vsmagic.encode.workers import Event, Failed, Made, Rendered
 from vsmagic.errors import EncodeError, VsmagicError
 
 _SHM_BYTES = 600_000_000

@@ -10,7 +10,8 @@ import pytest
 
 from command import Run
 from vsmagic.cli.trailing import split
-from vsmagic.encode import raw, tasks
+from vsmagic.encode import raw
+from vsmagic.encode.chunks import tasks
 from vsmagic.encode.codecs import (
     CODECS,
     CONTAINERS,

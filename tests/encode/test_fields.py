@@ -172,8 +172,8 @@ def test_fields_that_were_turned_into_columns_are_refused(woven: Path, tmp_path:
 def test_a_job_that_is_continued_is_not_asked_about_again(woven: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from vsmagic.encode import folder
-    from vsmagic.encode.identity import Identity, stamp
+    from vsmagic.encode.chunks import folder
+    from vsmagic.encode.chunks.identity import Identity, stamp
     from vsmagic.encode.job import Job, describe, prepare
     from vsmagic.encode.listening import Listening
     from vsmagic.encode.progress import Silent

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from vsmagic.encode.codecs import CODECS, QUALITIES
+from vsmagic.encode.many.report import Entry, Report
 from vsmagic.encode.progress import lines
-from vsmagic.encode.report import Entry, Report
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "encoding.md").read_text(encoding="utf-8")
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsmagic.encode import progress
+from vsmagic.encode.many.report import Entry, Report
 from vsmagic.encode.progress import live, plain, words
 from vsmagic.encode.progress.lines import Lines
 from vsmagic.encode.progress.pace import LEAST, LONG, Pace
 from vsmagic.encode.progress.tally import Tally
-from vsmagic.encode.report import Entry, Report
 
 speeds = st.floats(0.05, 2000)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from command import Run
-from vsmagic.encode import folder, records
+from vsmagic.encode.chunks import folder, records
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 

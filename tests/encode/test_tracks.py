@@ -11,11 +11,11 @@ import pytest
 
 from command import Run
 from conftest import DATA
-from vsmagic.encode import carry, mux, tags, told
 from vsmagic.encode.containers import CONTAINERS
 from vsmagic.encode.ffmpeg import find_ffmpeg
-from vsmagic.encode.moved import timecode
-from vsmagic.encode.original import Original, Span
+from vsmagic.encode.tracks import carry, mux, tags, told
+from vsmagic.encode.tracks.moved import timecode
+from vsmagic.encode.tracks.original import Original, Span
 from vsmagic.errors import SourceError
 from vsmagic.media import Media, Track, probe
 

@@ -244,7 +244,7 @@ def enhance(
 
 def _words(sources: tuple[str, ...], output: str | None, flags: dict[str, Any]) -> list[str]:
     """Return all inputs that were named; none where only the chain is to be written."""
-    from vsmagic.encode.inputs import read_list
+    from vsmagic.encode.many.inputs import read_list
 
     words = list(sources) + (read_list(flags["listed"]) if flags["listed"] is not None else [])
     if output is None and not words and flags["save_chain"] is not None:
@@ -261,8 +261,8 @@ def _enhance(
     """Make one file or many, and return the exit code."""
     from vsmagic.chain import parse
     from vsmagic.cli import running
-    from vsmagic.encode import inputs
-    from vsmagic.encode.batch import folders
+    from vsmagic.encode.many import inputs
+    from vsmagic.encode.many.batch import folders
 
     target = Path(output)
     showing = running.Showing(

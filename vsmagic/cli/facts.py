@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsmagic.encode import carry
 from vsmagic.encode.codecs import CONTAINERS, codec_for, with_alpha
+from vsmagic.encode.tracks import carry
 from vsmagic.errors import OptionError
 from vsmagic.h273 import MATRICES
 from vsmagic.media import AudioTrack, Media, Track, VideoTrack, probe

@@ -10,7 +10,7 @@ import click
 from vsmagic.errors import OptionError
 
 if TYPE_CHECKING:
-    from vsmagic.encode.left import Left
+    from vsmagic.encode.chunks.left import Left
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -44,7 +44,7 @@ def jobs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(*, folders: tuple[Path, ...], as_json: bool) -> None:
     """List jobs: those known here, or those in FOLDER and the folders in it."""
-    from vsmagic.encode import left
+    from vsmagic.encode.chunks import left
 
     found = left.inside(folders) if folders else left.known()
     if as_json:
@@ -62,7 +62,7 @@ def list_(*, folders: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(*, output: Path, as_json: bool) -> None:
     """Show all of one job: its filters, codec and chunks, and whether it could go on."""
-    from vsmagic.encode import left
+    from vsmagic.encode.chunks import left
 
     one = left.named(output)
     if as_json:
@@ -81,7 +81,7 @@ def show(*, output: Path, as_json: bool) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def clean(*, outputs: tuple[Path, ...], every: bool, older_than: float | None, yes: bool) -> None:
     """Throw away what jobs have left: of an output by its name, or of all in a folder. One that runs is left alone."""
-    from vsmagic.encode import left
+    from vsmagic.encode.chunks import left
 
     if not outputs and not every and older_than is None:
         raise click.UsageError("Name an output or a folder, or give --all or --older-than.")

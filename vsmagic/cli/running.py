@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vsmagic.encode.inputs import Pair
     from vsmagic.encode.job import Job, Prepared
-    from vsmagic.encode.keeping import Keeping
+    from vsmagic.encode.many.inputs import Pair
+    from vsmagic.encode.many.keeping import Keeping
+    from vsmagic.encode.many.report import Entry, Report
     from vsmagic.encode.progress import Kind
-    from vsmagic.encode.report import Entry, Report
 
 _FEW = 12
 """So many files that are passed by are named."""
@@ -43,8 +43,8 @@ def one(prepared: "Prepared", showing: Showing) -> int:
         VsmagicError: it failed.
         Stopped: by a signal.
     """
-    from vsmagic.encode import batch, report
-    from vsmagic.encode.keeping import Keeping, warnings_of
+    from vsmagic.encode.many import batch, report
+    from vsmagic.encode.many.keeping import Keeping, warnings_of
     from vsmagic.encode.progress import shown
     from vsmagic.encode.stopping import Stopped
     from vsmagic.encode.work import run
@@ -96,8 +96,8 @@ def many(
         VsmagicError: something is wrong with all of them.
         Stopped: by a signal.
     """
-    from vsmagic.encode import batch, report
-    from vsmagic.encode.keeping import Keeping
+    from vsmagic.encode.many import batch, report
+    from vsmagic.encode.many.keeping import Keeping
     from vsmagic.encode.progress import shown
 
     found: dict[Path, Prepared] = {}
@@ -116,7 +116,7 @@ def many(
 
 
 def _run(jobs: "Sequence[Job | None]", keeping: "Keeping", showing: Showing, at_once: int) -> int:
-    from vsmagic.encode import batch
+    from vsmagic.encode.many import batch
     from vsmagic.encode.stopping import Stopped
 
     began, code = time.monotonic(), None
@@ -197,7 +197,7 @@ def _made(entry: "Entry") -> str:
 
 
 def _versions(prepared: "Prepared | None") -> dict[str, str]:
-    from vsmagic.encode.identity import versions
+    from vsmagic.encode.chunks.identity import versions
 
     found = versions("" if prepared is None else prepared.ffmpeg.version)
     return {name: version for name, version in found.items() if version and name != "vsmagic"}

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vsmagic.encode import carry, mux, pipeline, told, verify
+from vsmagic.encode import pipeline, verify
 from vsmagic.encode.children import Children
+from vsmagic.encode.chunks.join import join
+from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import aspect_options, nominal_rate
 from vsmagic.encode.job import Job, Prepared
-from vsmagic.encode.join import join
-from vsmagic.encode.original import Original
-from vsmagic.encode.records import Record
 from vsmagic.encode.timecodes import Timeline
+from vsmagic.encode.tracks import carry, mux, told
+from vsmagic.encode.tracks.original import Original
 from vsmagic.errors import EncodeError, OutputError
 
 log = logging.getLogger(__name__)

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import carry, losses, mux, pipeline, told, weaving
+from vsmagic.encode import losses, pipeline, weaving
 from vsmagic.encode import vspipe as vspipes
-from vsmagic.encode.carry import SOUNDS, Sound
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, try_encoder, video_options
 from vsmagic.encode.ffmpeg import Ffmpeg, find_ffmpeg
-from vsmagic.encode.original import Original, Span
+from vsmagic.encode.tracks import carry, mux, told
+from vsmagic.encode.tracks.carry import SOUNDS, Sound
+from vsmagic.encode.tracks.original import Original, Span
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
 from vsmagic.errors import OptionError, OutputError
 from vsmagic.media import Media, VideoTrack, first_time, probe

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vsmagic import chain as chains
 from vsmagic.chain import AsProgressiveStep, Chain, FieldsStep
-from vsmagic.encode import folder
+from vsmagic.encode.chunks import folder
 from vsmagic.errors import InterlacedError, OptionError
 
 if TYPE_CHECKING:

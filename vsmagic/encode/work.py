@@ -9,25 +9,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import folder, local, losses, pipeline, verify, weaving
+from vsmagic.encode import losses, pipeline, verify, weaving
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
-from vsmagic.encode.chunk import Task
+from vsmagic.encode.chunks import folder, local
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.folder import Folder, disk_errors
+from vsmagic.encode.chunks.identity import Identity, Stamp, stamp, versions
+from vsmagic.encode.chunks.making import make
+from vsmagic.encode.chunks.pool import Pool
+from vsmagic.encode.chunks.records import Record
+from vsmagic.encode.chunks.tasks import encoder_arguments, tasks
+from vsmagic.encode.chunks.workers import Workers
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command
 from vsmagic.encode.finishing import finish
-from vsmagic.encode.folder import Folder, disk_errors
-from vsmagic.encode.identity import Identity, Stamp, stamp, versions
 from vsmagic.encode.job import Prepared, describe
 from vsmagic.encode.listening import Listening
-from vsmagic.encode.making import make
-from vsmagic.encode.pool import Pool
 from vsmagic.encode.progress import Progress
-from vsmagic.encode.records import Record
 from vsmagic.encode.stopping import stoppable
-from vsmagic.encode.tasks import encoder_arguments, tasks
 from vsmagic.encode.timecodes import Timeline, timeline
-from vsmagic.encode.workers import Workers
 from vsmagic.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ def _kept(
 def _workers(prepared: Prepared, description: Description, here: Folder, source: Stamp, progress: Progress) -> Workers:
     asked = prepared.job.workers
     if isinstance(asked, str):
-        from vsmagic.encode.cluster import Cluster
+        from vsmagic.encode.cluster.pool import Cluster
 
         return Cluster(asked, here.path, prepared, description, source=source, tell=progress.stage)
     return Pool(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from vsmagic.encode.report import Entry, Report
+    from vsmagic.encode.many.report import Entry, Report
 
 Kind = Literal["auto", "live", "plain", "json", "none"]
 KINDS: tuple[Kind, ...] = ("auto", "live", "plain", "json", "none")

@@ -9,7 +9,7 @@ import msgspec
 from vsmagic.encode.progress.tally import Tally
 
 if TYPE_CHECKING:
-    from vsmagic.encode.report import Entry, Report
+    from vsmagic.encode.many.report import Entry, Report
 
 VERSION = 1
 """Rises when a field changes its meaning or goes; new fields and types may come without."""

@@ -16,7 +16,7 @@ from vsmagic.encode.progress import words
 from vsmagic.encode.progress.tally import Chunk, State, Tally
 
 if TYPE_CHECKING:
-    from vsmagic.encode.report import Entry, Report
+    from vsmagic.encode.many.report import Entry, Report
 
 _WIDTH = 120
 _CHUNKS = 6

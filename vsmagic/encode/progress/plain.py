@@ -9,7 +9,7 @@ from vsmagic.encode.progress import words
 from vsmagic.encode.progress.tally import Tally
 
 if TYPE_CHECKING:
-    from vsmagic.encode.report import Entry, Report
+    from vsmagic.encode.many.report import Entry, Report
 
 _SECONDS = 5.0
 _MOST_SECONDS = 60.0

@@ -6,9 +6,9 @@ import shutil
 import time
 from pathlib import Path
 
-from vsmagic.encode import records
-from vsmagic.encode.chunk import MAKING
-from vsmagic.encode.records import Record
+from vsmagic.encode.chunks import records
+from vsmagic.encode.chunks.chunk import MAKING
+from vsmagic.encode.chunks.records import Record
 from vsmagic.errors import EncodeError
 
 _SWEEPS = 20

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from vsmagic.encode import chunk, identity, pipeline, records
+from vsmagic.encode import pipeline
 from vsmagic.encode import vspipe as vspipes
+from vsmagic.encode.chunks import chunk, identity, records
+from vsmagic.encode.chunks.identity import Stamp
 from vsmagic.encode.description import Description, Network, Refusal, Shape
 from vsmagic.encode.ffmpeg import find_ffmpeg
-from vsmagic.encode.identity import Stamp
 from vsmagic.encode.listening import Listening
 from vsmagic.encode.progress import Silent
 from vsmagic.encode.vspipe import find_vspipe

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vsmagic.encode import chunk
 from vsmagic.encode.children import Children
-from vsmagic.encode.chunk import Task, Tools
-from vsmagic.encode.folder import disk_errors
-from vsmagic.encode.workers import Event, Failed, Made, Rendered, Said, Staged
+from vsmagic.encode.chunks import chunk
+from vsmagic.encode.chunks.chunk import Task, Tools
+from vsmagic.encode.chunks.folder import disk_errors
+from vsmagic.encode.chunks.workers import Event, Failed, Made, Rendered, Said, Staged
 from vsmagic.errors import VsmagicError
 
 log = logging.getLogger(__name__)

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from vsmagic.encode import cluster_sent
-from vsmagic.encode.chunk import Task
-from vsmagic.encode.cluster_arrival import Arrival
-from vsmagic.encode.cluster_make import Done, Order
-from vsmagic.encode.cluster_nodes import Node, head, pinned
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.records import Record
+from vsmagic.encode.chunks.workers import Event, Rendered, Said, Staged
+from vsmagic.encode.cluster import sent
+from vsmagic.encode.cluster.arrival import Arrival
+from vsmagic.encode.cluster.make import Done, Order
+from vsmagic.encode.cluster.nodes import Node, head, pinned
 from vsmagic.encode.description import Refusal
-from vsmagic.encode.records import Record
-from vsmagic.encode.workers import Event, Rendered, Said, Staged
 from vsmagic.errors import EncodeError, VsmagicError
 
 _END_SECONDS = 10.0
@@ -60,17 +60,17 @@ class Attempts:
             ffmpeg: that the job asks for by path or name.
         """
         # By value: a node may lack vsmagic, and the head node's part of the client unpacks it too.
-        ray.cloudpickle.register_pickle_by_value(cluster_sent)
+        ray.cloudpickle.register_pickle_by_value(sent)
         self._ray, self._folder, self._ffmpeg = ray, folder, ffmpeg
         self._running: dict[str, Attempt] = {}
-        made = ray.remote(num_cpus=0, max_restarts=0)(cluster_sent.Mailbox)
+        made = ray.remote(num_cpus=0, max_restarts=0)(sent.Mailbox)
         self._mailbox = made.options(scheduling_strategy=pinned(ray, head(ray))).remote()
 
     def submit(self, task: Task, node: Node) -> None:
         """Give a chunk to a node."""
         name = f"{task.number:05}-{uuid.uuid4().hex[:8]}"
         order = Order(task=task, folder=str(self._folder) if node.shared else None, ffmpeg=self._ffmpeg)
-        making = self._ray.remote(max_retries=0)(cluster_sent.make).options(
+        making = self._ray.remote(max_retries=0)(sent.make).options(
             num_cpus=node.share.cpus,
             num_gpus=node.share.gpus,
             memory=node.share.memory,

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from vsmagic.digest import digest
-from vsmagic.encode import identity, records
-from vsmagic.encode.identity import Identity
-from vsmagic.encode.records import Record
+from vsmagic.encode.chunks import identity, records
+from vsmagic.encode.chunks.identity import Identity
+from vsmagic.encode.chunks.records import Record
 from vsmagic.errors import OutputError
 from vsmagic.files import cache_folder, write_atomically
 from vsmagic.settings import settings

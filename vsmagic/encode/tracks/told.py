@@ -2,9 +2,9 @@
 
 import logging
 
-from vsmagic.encode import carry, tags
 from vsmagic.encode.containers import CONTAINERS, Container
-from vsmagic.encode.original import Original
+from vsmagic.encode.tracks import carry, tags
+from vsmagic.encode.tracks.original import Original
 
 log = logging.getLogger(__name__)
 

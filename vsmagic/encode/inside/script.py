@@ -58,10 +58,11 @@ from vsmagic import logs
 from vsmagic.backends import base as backends
 from vsmagic.chain import Chain, InterpolateStep, InverseTelecineStep, TrimStep
 from vsmagic.clips import times
-from vsmagic.encode import cutting, output, weaving
+from vsmagic.encode import weaving
 from vsmagic.encode.codecs import CODECS, Codec
 from vsmagic.encode.description import Refusal
-from vsmagic.encode.networks import Networks
+from vsmagic.encode.inside import cutting, output
+from vsmagic.encode.inside.networks import Networks
 from vsmagic.errors import InterlacedError, OptionError, VsmagicError
 from vsmagic.filters.fields import as_progressive
 from vsmagic.filters.look import look

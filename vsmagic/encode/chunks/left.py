@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from vsmagic.encode import folder as folders
-from vsmagic.encode.chunk import MAKING
-from vsmagic.encode.folder import Holder, Job
-from vsmagic.encode.identity import stamp, versions
-from vsmagic.encode.records import Record
+from vsmagic.encode.chunks import folder as folders
+from vsmagic.encode.chunks.chunk import MAKING
+from vsmagic.encode.chunks.folder import Holder, Job
+from vsmagic.encode.chunks.identity import stamp, versions
+from vsmagic.encode.chunks.records import Record
 from vsmagic.errors import OptionError, SetupError
 
 _SUFFIX = ".vsmagic"

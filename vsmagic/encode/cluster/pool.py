@@ -12,18 +12,19 @@ from typing import Any, Self
 
 import msgspec
 
-from vsmagic.encode import cluster_check, cluster_nodes, records
-from vsmagic.encode.chunk import Task
-from vsmagic.encode.cluster_arrival import sweep
-from vsmagic.encode.cluster_attempts import Attempt, Attempts, Lost
-from vsmagic.encode.cluster_check import Asked
-from vsmagic.encode.cluster_connect import connected, lost
-from vsmagic.encode.cluster_nodes import Node
+from vsmagic.encode.chunks import records
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.identity import Stamp, versions
+from vsmagic.encode.chunks.records import Record
+from vsmagic.encode.chunks.workers import Event, Failed, Made, Rendered
+from vsmagic.encode.cluster import check, nodes
+from vsmagic.encode.cluster.arrival import sweep
+from vsmagic.encode.cluster.attempts import Attempt, Attempts, Lost
+from vsmagic.encode.cluster.check import Asked
+from vsmagic.encode.cluster.connect import connected, lost
+from vsmagic.encode.cluster.nodes import Node
 from vsmagic.encode.description import Description
-from vsmagic.encode.identity import Stamp, versions
 from vsmagic.encode.job import Prepared
-from vsmagic.encode.records import Record
-from vsmagic.encode.workers import Event, Failed, Made, Rendered
 from vsmagic.errors import EncodeError, VsmagicError
 
 log = logging.getLogger(__name__)
@@ -143,10 +144,10 @@ class Cluster:
         """Find the nodes that can make chunks, and which of them see the job's folder."""
         self._tell("looking at the nodes of the cluster")
         asked = self._asked()
-        cluster_check.prove(self._folder, asked.word)
-        self._nodes = cluster_nodes.fit(self._ray, asked, self._description)
+        check.prove(self._folder, asked.word)
+        self._nodes = nodes.fit(self._ray, asked, self._description)
         for node in self._nodes:
-            node.shared = cluster_check.proved(self._folder, asked.word, node.key)
+            node.shared = check.proved(self._folder, asked.word, node.key)
             log.debug("node %s: %s, %s", node.name, node.share, "shared folder" if node.shared else "sends files back")
         chunks = sum(node.share.chunks for node in self._nodes)
         log.info("%d at once on %s", chunks, ", ".join(node.name for node in self._nodes))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vsmagic.encode.carry import Carried, Sound
+from vsmagic.encode.tracks.carry import Carried, Sound
 from vsmagic.media import Media, VideoTrack
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from vsmagic.encode.chunk import Task
-from vsmagic.encode.records import Record
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.records import Record
 from vsmagic.errors import VsmagicError
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from vsmagic.encode import pipeline, records
+from vsmagic.encode import pipeline
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
+from vsmagic.encode.chunks import records
+from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.description import Shape
 from vsmagic.encode.ffmpeg import Ffmpeg
-from vsmagic.encode.records import Record
 from vsmagic.encode.timecodes import read_durations
 from vsmagic.encode.verify import stored
 from vsmagic.encode.vspipe import Vspipe

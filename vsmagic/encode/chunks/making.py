@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from vsmagic.encode.chunk import Task
+from vsmagic.encode.chunks.chunk import Task
+from vsmagic.encode.chunks.records import Record
+from vsmagic.encode.chunks.workers import Failed, Made, Rendered, Said, Staged, Workers
 from vsmagic.encode.listening import Listening
-from vsmagic.encode.records import Record
-from vsmagic.encode.workers import Failed, Made, Rendered, Said, Staged, Workers
 
 
 def make(
@@ -32,9 +32,10 @@ def make(
         VsmagicError: a chunk failed; those that are finished stay.
     """
     round_ = _Round(tasks, kept, listening, made)
-    with workers:
-        while round_.wanted(workers):
-            round_.take(workers.next())
+    if round_.missing:
+        with workers:
+            while round_.wanted(workers):
+                round_.take(workers.next())
     return round_.records()
 
 
@@ -51,9 +52,14 @@ class _Round:
         self._listening, self._made = listening, made
         self._end_at_damage()
 
+    @property
+    def missing(self) -> bool:
+        """Whether a chunk is still to be made."""
+        return bool(self._waiting) and self._waiting[0].number <= self._last
+
     def wanted(self, workers: Workers) -> bool:
         """Start what can be started; return whether something that counts still runs."""
-        while workers.free and self._waiting and self._waiting[0].number <= self._last:
+        while workers.free and self.missing:
             task = self._waiting.popleft()
             self._running.add(task.number)
             workers.start(task)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from vsmagic.encode import folder, hand
-from vsmagic.encode.hands import Ended, Hands
-from vsmagic.encode.inputs import Pair
+from vsmagic.encode.chunks import folder
 from vsmagic.encode.job import Job, Prepared
-from vsmagic.encode.keeping import Keeping
+from vsmagic.encode.many import hand
+from vsmagic.encode.many.hands import Ended, Hands
+from vsmagic.encode.many.inputs import Pair
+from vsmagic.encode.many.keeping import Keeping
+from vsmagic.encode.many.report import Entry, text
 from vsmagic.encode.progress import Progress
-from vsmagic.encode.report import Entry, text
 from vsmagic.encode.stopping import Stopped, stoppable
 from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError, VsmagicError

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsmagic.encode.records import Record
+from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.timecodes import Timeline, clock
 from vsmagic.errors import EncodeError
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from vsmagic.encode import report as reports
+from vsmagic.encode.many import report as reports
+from vsmagic.encode.many.report import DAMAGED, Entry, Report, text
 from vsmagic.encode.progress import Display, Progress
-from vsmagic.encode.report import DAMAGED, Entry, Report, text
 from vsmagic.encode.work import Result
 from vsmagic.errors import OutputError
 

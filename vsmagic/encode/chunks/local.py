@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from vsmagic.encode.chunk import Tools
+from vsmagic.encode.chunks.chunk import Tools
 from vsmagic.encode.description import Description
 from vsmagic.encode.ffmpeg import Ffmpeg
 from vsmagic.encode.vspipe import Vspipe

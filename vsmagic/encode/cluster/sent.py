@@ -70,7 +70,7 @@ class Mailbox:
 
 
 def check(asked: bytes, version: str, node: str) -> str | bytes:
-    """Return what a node has, see :func:`vsmagic.encode.cluster_check.check`, or in words what it lacks."""
+    """Return what a node has, see :func:`vsmagic.encode.cluster.check.check`, or in words what it lacks."""
     try:
         import vsmagic
     except ImportError as error:
@@ -78,14 +78,14 @@ def check(asked: bytes, version: str, node: str) -> str | bytes:
     if vsmagic.__version__ != version:
         return f"it has vsmagic {vsmagic.__version__}, not {version}"
     try:
-        from vsmagic.encode import cluster_check
+        from vsmagic.encode.cluster import check
     except ImportError as error:
         return f"its vsmagic is incomplete ({error})"
-    return cluster_check.check(asked, node)
+    return check.check(asked, node)
 
 
 def make(order: bytes, attempt: str, mailbox: Any) -> bytes:
-    """Make a chunk, see :func:`vsmagic.encode.cluster_make.make`."""
-    from vsmagic.encode import cluster_make
+    """Make a chunk, see :func:`vsmagic.encode.cluster.make.make`."""
+    from vsmagic.encode.cluster import make
 
-    return cluster_make.make(order, attempt, mailbox)
+    return make.make(order, attempt, mailbox)

@@ -11,13 +11,13 @@ from typing import Any, Self
 
 import msgspec
 
-from vsmagic.encode import chunk
 from vsmagic.encode.children import Children
-from vsmagic.encode.chunk import Task, Tools
+from vsmagic.encode.chunks import chunk
+from vsmagic.encode.chunks.chunk import Task, Tools
+from vsmagic.encode.chunks.folder import disk_errors
+from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.description import Refusal
 from vsmagic.encode.ffmpeg import find_ffmpeg
-from vsmagic.encode.folder import disk_errors
-from vsmagic.encode.records import Record
 from vsmagic.encode.vspipe import find_vspipe
 from vsmagic.errors import EncodeError, OutputError, VsmagicError
 

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from vsmagic import __version__
-from vsmagic.encode import cluster_sent, local
-from vsmagic.encode.cluster_check import Asked, Found
+from vsmagic.encode.chunks import local
+from vsmagic.encode.cluster import sent
+from vsmagic.encode.cluster.check import Asked, Found
 from vsmagic.encode.description import Description, Refusal
 from vsmagic.errors import SetupError, reason
 
@@ -112,7 +113,7 @@ def fit(ray: Any, asked: Asked, description: Description) -> list[Node]:
 def _look(ray: Any, key: str, resources: Mapping[str, float], asked: Asked) -> Any:
     # With a GPU its networks may run there, which only a task that owns one can see.
     gpus = 1 if asked.networks and resources.get("GPU", 0) >= 1 else 0
-    looking = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=0)(cluster_sent.check)
+    looking = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=0)(sent.check)
     return looking.options(scheduling_strategy=pinned(ray, key)).remote(msgspec.json.encode(asked), __version__, key)
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from vsmagic.encode.carry import Carried
 from vsmagic.encode.containers import TEXT_SUBTITLES
-from vsmagic.encode.original import Original, Span
+from vsmagic.encode.tracks.carry import Carried
+from vsmagic.encode.tracks.original import Original, Span
 from vsmagic.media import AudioTrack, Track, VideoTrack
 
 _SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter

@@ -1,4 +1,4 @@
-"""One file of many, made by a process of its own, ``python -m vsmagic.encode.hand``; see :mod:`vsmagic.encode.hands`.
+"""One file of many, made by a process of its own, ``python -m vsmagic.encode.many.hand``, that :mod:`.hands` starts.
 
 Its job comes on stdin, what it tells goes to stdout, one JSON object a line. It stops, in order, when stdin ends: when
 it is asked to, and when the process that started it is no more.
@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from vsmagic.encode.job import Job, prepare
-from vsmagic.encode.report import text
+from vsmagic.encode.many.report import text
 from vsmagic.encode.stopping import Stopped, stoppable
 from vsmagic.encode.work import run
 from vsmagic.errors import VsmagicError

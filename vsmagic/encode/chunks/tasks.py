@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from vsmagic.encode.chunk import Task
+from vsmagic.encode.chunks.chunk import Task
 from vsmagic.encode.codecs import Codec
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, encode_command

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode.carry import COVERS, Carried
 from vsmagic.encode.codecs import Codec
 from vsmagic.encode.containers import Container
 from vsmagic.encode.ffmpeg import Ffmpeg
-from vsmagic.encode.moved import chapters, seconds, time_options, timecode
-from vsmagic.encode.original import Original, Span
-from vsmagic.encode.tags import STALE, stale
 from vsmagic.encode.timecodes import clock
+from vsmagic.encode.tracks.carry import COVERS, Carried
+from vsmagic.encode.tracks.moved import chapters, seconds, time_options, timecode
+from vsmagic.encode.tracks.original import Original, Span
+from vsmagic.encode.tracks.tags import STALE, stale
 from vsmagic.media import AudioTrack
 
 _AAC_BITS_A_CHANNEL = 96_000

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from vsmagic.encode.hand import Event
 from vsmagic.encode.job import Job
+from vsmagic.encode.many.hand import Event
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class _Hand:
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         # In a session of its own, so that Ctrl-C reaches the process that was started alone.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "vsmagic.encode.hand"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "vsmagic.encode.many.hand"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True, env=_environment(),
         )  # fmt: skip
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._hear, self._keep)]

@@ -1,0 +1,1 @@
+"""A job cut into chunks that outlive a crash: made, recorded, joined."""

@@ -1,0 +1,1 @@
+"""Chunks made on the nodes of a Ray cluster."""

@@ -1,0 +1,1 @@
+"""What runs inside vspipe, called by ``encode.vpy``."""

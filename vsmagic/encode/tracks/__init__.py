@@ -1,0 +1,1 @@
+"""Everything of the input beside the picture: carried along, moved in time, told of."""
