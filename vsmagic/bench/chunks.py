@@ -56,15 +56,23 @@ def measure(clip: Path, options: Sequence[str], rounds: int) -> list[tuple[Took,
     return found
 
 
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Take our own arguments apart from those of enhance, which follow --."""
+    if "--" not in arguments:
+        return arguments, []
+    place = list(arguments).index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("options", nargs="*", metavar="OPTION", help="of vsmagic enhance, after --")
-    given = parser.parse_args(arguments)
+    own, options = _split(arguments)
+    given = parser.parse_args(own)
     sys.stdout.write(f"{machine()}, load {load()}\n")
-    rounds = measure(given.clip, given.options, given.rounds)
+    rounds = measure(given.clip, options, given.rounds)
     for plain, whole in rounds:
         sys.stdout.write(
             f"plain {plain.clock:7.1f} s ({plain.processors:.1f} of processors), enhance {whole.clock:7.1f} s "

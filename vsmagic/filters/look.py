@@ -32,7 +32,9 @@ Kind = Literal["progressive", "interlaced", "telecined"]
 Order = Literal["top", "bottom"]
 
 GROUPS = 5
-"""Places of the clip that are looked at, spread evenly."""
+"""Places of the clip that are looked at, spread evenly; fewer in a short one, for each costs a seek."""
+_APART = 700
+"""Frames of the clip for each of them: half a minute."""
 TOGETHER = 12
 """Frames of one place: two cycles of film in video, and the frame before."""
 CYCLE = 5
@@ -132,7 +134,8 @@ def places(frames: int) -> list[tuple[int, int]]:
     """Return the half-open ranges of frames to look at."""
     if frames <= GROUPS * TOGETHER:
         return [(0, frames)]
-    starts = [round(n * (frames - TOGETHER) / (GROUPS - 1)) for n in range(GROUPS)]
+    groups = min(GROUPS, max(3, frames // _APART))
+    starts = [round(n * (frames - TOGETHER) / (groups - 1)) for n in range(groups)]
     return [(start, start + TOGETHER) for start in starts]
 
 

@@ -6,6 +6,8 @@ import vapoursynth as vs
 
 from vsmagic.backends.base import Backend, Request
 from vsmagic.encode.description import Network
+from vsmagic.files import write_atomically
+from vsmagic.settings import settings
 
 _UNKNOWN_OPERATIONS = 1e6  # for a pixel, of a network that cannot be counted
 
@@ -23,12 +25,10 @@ class Networks:
 
     def told(self) -> tuple[Network, ...]:
         """Return each network once."""
-        from vsmagic.models.store import sha256_of
-
         found = {
             Network(
                 name=request.model or request.network.stem, backend=backend, precision=request.precision,
-                device=request.device, digest=request.sha256 or sha256_of(request.network),
+                device=request.device, digest=_digest(request),
             )
             for request, backend, _ in self._heard
         }  # fmt: skip
@@ -36,10 +36,23 @@ class Networks:
 
     def operations(self, frames: int) -> float:
         """Return the arithmetic of all networks for one of the output's frames."""
-        from vsmagic.models import arithmetic
+        return sum(_counted(request) * pixels for request, _, pixels in self._heard) / frames
 
-        def once(request: Request) -> float:
-            counted = arithmetic.per_pixel(request.network) if request.network.suffix == ".onnx" else None
-            return _UNKNOWN_OPERATIONS if counted is None else counted
 
-        return sum(once(request) * pixels for request, _, pixels in self._heard) / frames
+def _counted(request: Request) -> float:
+    """Return the operations for a pixel, which are kept: to read the network takes longer than all else together."""
+    note = settings().cache / "arithmetic" / f"{_digest(request)[:32]}.txt"
+    if note.is_file():
+        return float(note.read_text(encoding="ascii"))
+    from vsmagic.models import arithmetic
+
+    counted = arithmetic.per_pixel(request.network) if request.network.suffix == ".onnx" else None
+    operations = _UNKNOWN_OPERATIONS if counted is None else counted
+    write_atomically(note, repr(operations).encode())
+    return operations
+
+
+def _digest(request: Request) -> str:
+    from vsmagic.models.store import sha256_of
+
+    return request.sha256 or sha256_of(request.network)
