@@ -182,7 +182,7 @@ class Workers(click.ParamType[Any]):
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
 @click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
 @click.option(
-    "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: half a minute's work)."
+    "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: a minute's work)."
 )
 @click.option("--workers", type=Workers(), metavar="N|ray://…", help="Chunks made at once here, or a Ray cluster.")
 @click.option("--resume/--no-resume", default=True, help="Go on where an earlier run of the same job ended (default).")

@@ -52,7 +52,7 @@ class Job:
     audio: Sound = "stretch"
     """What becomes of the sound in slow motion; ``drop`` leaves it out anyway."""
     chunk: int | None = None
-    """Frames of the output in each chunk, about; None: about half a minute's work."""
+    """Frames of the output in each chunk, about; None: about a minute's work."""
     workers: int | str | None = None
     """How many chunks are made at once here, or the address of a cluster; None chooses for this machine."""
     resume: bool = True

@@ -16,7 +16,7 @@ LEAST = 48
 """Frames of the shortest chunk: fewer would cost size, for each begins with a picture encoded by itself."""
 
 _MOST = 10_000
-_SECONDS = 30.0
+_SECONDS = 60.0
 """Seconds of work in a chunk, about, on the machine that these were measured on: two cores at 150 GFLOP/s."""
 _OPERATIONS_A_SECOND = 150e9
 _SECONDS_A_PIXEL = 25e-9

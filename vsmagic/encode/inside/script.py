@@ -31,7 +31,7 @@ codec            convert only to formats this codec takes (default: to those YUV
 frames           FIRST:END, frames of the output to write, the end exclusive (default: all)
 parent           number of the process with which this one ends
 describe         file that receives JSON: a description of the output, or with frames its shape; errors too
-chunk            describe where the output may be cut into chunks of so many frames, or of about half a minute's work
+chunk            describe where the output may be cut into chunks of so many frames, or of about a minute's work
                  (auto), beside the rest
 look             1 or turned: refuse a source whose pictures are woven of fields (turned: that was turned by 90
                  degrees)
