@@ -181,9 +181,7 @@ class Workers(click.ParamType[Any]):
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)
 @click.option("--ffmpeg", metavar="PATH", help="The ffmpeg to run (default: VSMAGIC_FFMPEG, else the one from PyPI).")
-@click.option(
-    "--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: a minute's work)."
-)
+@click.option("--chunk", type=click.IntRange(min=1), metavar="N", help="Frames in a chunk (default: a minute's work).")
 @click.option("--workers", type=Workers(), metavar="N|ray://…", help="Chunks made at once here, or a Ray cluster.")
 @click.option("--resume/--no-resume", default=True, help="Go on where an earlier run of the same job ended (default).")
 @click.option("--keep", is_flag=True, help="Keep the chunks when the output is finished.")
