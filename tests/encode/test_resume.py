@@ -356,3 +356,20 @@ def test_a_record_tells_runs_of_durations() -> None:
 
     lengths = [Fraction(1, 25)] * 3 + [Fraction(1, 10)] + [Fraction(1, 25)]
     assert records.runs(lengths) == ((1, 25, 3), (1, 10, 1), (1, 25, 1))
+
+
+@pytest.mark.parametrize("left", ["all", "lock"])
+def test_killed_in_the_very_last_moment(left: str, scenes: Path, tmp_path: Path, run: Run) -> None:
+    """The output has its name and the folder is still there: the next run, which finds the output, removes it."""
+    out = tmp_path / "out.mkv"
+    assert run("enhance", scenes, out, *JOB, "--keep").code == 0
+    assert run("enhance", scenes, out, *JOB).code == 7
+    assert leftovers(tmp_path) == [".out.mkv.vsmagic", "out.mkv"]  # asked for
+    (folder.place(out) / "placed").write_text(str(out.stat().st_ino))
+    if left == "lock":
+        for file in folder.place(out).iterdir():
+            if file.name != "lock":
+                file.unlink()
+    ran = run("enhance", scenes, out, *JOB)
+    assert (ran.code, "--overwrite" in one_sentence(ran.err)) == (7, True)
+    assert leftovers(tmp_path) == ["out.mkv"]

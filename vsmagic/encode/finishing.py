@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vsmagic.encode import pipeline, verify
 from vsmagic.encode.children import Children
+from vsmagic.encode.chunks.folder import Folder
 from vsmagic.encode.chunks.join import join
 from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.description import Description
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def finish(
-    prepared: Prepared, description: Description, records: Sequence[Record], frames: Timeline, folder: Path
+    prepared: Prepared, description: Description, records: Sequence[Record], frames: Timeline, here: Folder
 ) -> None:
     """Join the chunks, add the rest of the input, check the result and give it its name.
 
@@ -31,22 +32,22 @@ def finish(
         description: of the picture.
         records: of all chunks, in their order.
         frames: the times of their frames.
-        folder: where the chunks are, on the output's disk.
+        here: where the chunks are, on the output's disk.
 
     Raises:
         EncodeError: ffmpeg failed, or the chunks do not fit together.
         OutputError: the result is not what it must be, or cannot be put in its place.
     """
-    picture = (folder / "picture").with_suffix(Path(records[0].file).suffix)
-    join(records, folder, picture, frames, nominal_rate(description))
-    finished = folder / f"finished{prepared.job.output.suffix.lower()}"
+    picture = (here.path / "picture").with_suffix(Path(records[0].file).suffix)
+    join(records, here.path, picture, frames, nominal_rate(description))
+    finished = here.path / f"finished{prepared.job.output.suffix.lower()}"
     original = prepared.original(description, frames.duration if records[-1].damage else None)
     aspect = aspect_options(prepared.codec, description)
     muxed = _mux(prepared, picture, frames, original, finished, own=aspect)
     verify.check(finished, frames, audio=sum(one.track.kind == "audio" for one in muxed.kept))
     if prepared.container is not None:
         told.tell(muxed, prepared.container)
-    _place(finished, prepared.job)
+    _place(finished, prepared.job, here)
 
 
 def _mux(
@@ -72,10 +73,12 @@ def _mux(
     raise EncodeError(f"ffmpeg could not write the finished file: {words}.")
 
 
-def _place(finished: Path, job: Job) -> None:
+def _place(finished: Path, job: Job, here: Folder) -> None:
     """Flush the file to disk and give it its name."""
     with finished.open("rb+") as file:
         os.fsync(file.fileno())
     if job.output.exists() and not job.overwrite:
         raise OutputError(f"{job.output}: appeared in the meantime; choose another name, or pass --overwrite.")
+    if not job.keep:
+        here.placing(finished)
     finished.replace(job.output)

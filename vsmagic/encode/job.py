@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vsmagic.encode import losses, pipeline, weaving
 from vsmagic.encode import vspipe as vspipes
+from vsmagic.encode.chunks import folder
 from vsmagic.encode.codecs import Codec, Container, codec_for, container_of, quality
 from vsmagic.encode.description import Description
 from vsmagic.encode.encoder import discard_command, nominal_rate, pipe_options, try_encoder, video_options
@@ -163,6 +164,7 @@ def _check_output(job: Job) -> None:
     if output.exists() and output.samefile(job.source):
         raise OptionError(f"{output}: the output is the input itself; give another name.")
     if output.exists() and not job.overwrite:
+        folder.sweep(output)
         raise OutputError(f"{output}: exists already; choose another name, or pass --overwrite to replace it.")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder; create it first.")
@@ -179,8 +181,8 @@ def describe(prepared: Prepared, heard: pipeline.Heard, *, measure: bool = True)
     Raises:
         InterlacedError: the pictures are woven of two fields, and the chain does nothing about that.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "clip.json"
+    with tempfile.TemporaryDirectory() as name:
+        told = Path(name) / "clip.json"
         arguments = {**prepared.graph(), "describe": str(told), "parent": str(os.getpid())}
         arguments |= weaving.looks(prepared.job.chain, prepared.video)
         if prepared.container is not None:

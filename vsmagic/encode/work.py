@@ -133,7 +133,7 @@ def _made(
     if not frames.frames:
         raise SourceError(f"{prepared.job.source}: no frame can be decoded ({records[0].damage}); get the file again.")
     loss = _loss(prepared, description, records, frames)
-    finish(prepared, description, records, frames, here.path)
+    finish(prepared, description, records, frames, here)
     if not prepared.job.keep:
         here.clear()
     return Result(

@@ -23,7 +23,7 @@ from vsmagic.settings import settings
 
 log = logging.getLogger(__name__)
 
-_JOB, _LOCK = "job.json", "lock"
+_JOB, _LOCK, _PLACED = "job.json", "lock", "placed"
 _SUFFIX = ".vsmagic"
 
 
@@ -82,8 +82,17 @@ class Folder:
         return found
 
     def clear(self) -> None:
-        """Remove everything but the lock."""
-        _remove(entry for entry in self.path.iterdir() if entry.name != _LOCK)
+        """Remove everything but the lock, and last what says that the output has its name."""
+        _remove(entry for entry in self.path.iterdir() if entry.name not in {_LOCK, _PLACED})
+        (self.path / _PLACED).unlink(missing_ok=True)
+
+    def placing(self, finished: Path) -> None:
+        """Note which file is about to become the output: killed right after that, the folder would be left.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        write_atomically(self.path / _PLACED, str(finished.stat().st_ino).encode())
 
 
 def place(output: Path) -> Path:
@@ -130,6 +139,19 @@ def _tell_kept(path: Path) -> None:
 def finished(path: Path) -> list[Path]:
     """Return the chunks in a job's folder that have a record."""
     return [file for file in sorted(path.glob("chunk-*.json")) if any(path.glob(f"{file.stem}.[!j]*"))]
+
+
+def sweep(output: Path) -> None:
+    """Remove the folder of an output that has its name, where a kill in the last moment has left it."""
+    path = place(output)
+    if not path.is_dir() or holder(path) is not None:
+        return
+    try:
+        placed = int((path / _PLACED).read_bytes()) == output.stat().st_ino
+    except (OSError, ValueError):
+        placed = False
+    if placed or not (path / _JOB).exists():
+        remove(path)
 
 
 def remove(path: Path) -> None:

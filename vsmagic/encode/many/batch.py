@@ -62,6 +62,7 @@ def check(pairs: Sequence[Pair], prepared: Callable[[Pair], Prepared], *, overwr
 def _checked(pair: Pair, prepared: Callable[[Pair], Prepared], *, overwrite: bool) -> Checked:
     entry = Entry(input=text(pair.source), output=text(pair.output))
     if pair.output.is_file() and not overwrite:
+        folder.sweep(pair.output)
         return Checked(entry=replace(entry, status="skipped", error=_THERE), job=None)
     try:
         ready = prepared(pair)
