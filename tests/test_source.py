@@ -183,31 +183,31 @@ def test_a_rate_survives_the_rounding_of_a_clock(rate: Fraction, tick: Fraction,
     """Also for a clip of few frames, whose stamps fit other rates better than their own."""
     for count in (2, 3, 5, 10, 30, 500):
         for rounded in (round, int):
-            stamps = [rounded(n / rate / tick) * tick + 7 for n in range(count)]
+            stamps = [rounded(n / rate / tick) + 7 for n in range(count)]
             assert constant_rate(stamps, tick, rate) == rate
             if count == 500:
                 assert constant_rate(stamps, tick, F(0)) == rate
 
 
 def test_a_wrong_claim_is_not_believed() -> None:
-    stamps = [F(n * 1001, 24000) for n in range(240)]
+    stamps = [n * 1001 for n in range(240)]
     assert constant_rate(stamps, F(1, 24000), F(1000)) == F(24000, 1001)
     assert constant_rate(stamps, F(1, 24000), F(24)) == F(24000, 1001)
 
 
 def test_an_odd_rate_is_kept_exactly() -> None:
-    assert constant_rate([F(n * 1499, 45000) for n in range(36)], F(1, 45000), F(0)) == F(45000, 1499)
+    assert constant_rate([n * 1499 for n in range(36)], F(1, 45000), F(0)) == F(45000, 1499)
 
 
 def test_a_missing_frame_makes_a_variable_rate() -> None:
-    stamps = [F(n, 25) for n in range(50) if n != 20]
+    stamps = [40 * n for n in range(50) if n != 20]
     assert constant_rate(stamps, F(1, 1000), F(25)) is None
 
 
 def test_a_clock_of_frames_rounds_nothing() -> None:
     """AVI counts frames: one that was left out of a capture makes all later ones a frame late."""
-    assert constant_rate([F(n, 25) for n in range(50)], F(1, 25), F(25)) == 25
-    assert constant_rate([F(n, 25) for n in (0, *range(2, 50))], F(1, 25), F(25)) is None
+    assert constant_rate(list(range(50)), F(1, 25), F(25)) == 25
+    assert constant_rate([0, *range(2, 50)], F(1, 25), F(25)) is None
 
 
 @pytest.mark.parametrize(

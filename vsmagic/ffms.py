@@ -72,7 +72,7 @@ def _by_plugin(path: Path, track: media.VideoTrack, index: Path) -> Loaded:
         clip = vs.core.ffms2.Source(str(path), track=track.stream, cachefile=str(index), timecodes=str(times))
     except vs.Error as error:
         raise SourceError(f"{path}: FFMS2 cannot read it ({reason(error)}). Try loader='bestsource'.") from error
-    stamps = [Fraction(line) * _MILLISECOND for line in times.read_text().splitlines() if not line.startswith("#")]
+    stamps = [Fraction(line) for line in times.read_text().splitlines() if not line.startswith("#")]
     return Loaded(clip=clip, stamps=stamps, tick=_MILLISECOND)
 
 
@@ -88,8 +88,8 @@ def _by_bindings(path: Path, track: media.VideoTrack, index_file: Path) -> Loade
         raise SourceError(f"{path}: FFMS2 cannot read it ({reason(error)}). Try loader='bestsource'.") from error
     names = {ffms2.get_pix_fmt(name): name for name in _FORMATS}
     tick = video.track.time_base * _MILLISECOND
-    stamps = [info.PTS * tick for info in video.track.frame_info_list]
-    clip = _clip(video, first, _FORMATS[names[first.ConvertedPixelFormat]], stamps)
+    stamps = [int(info.PTS) for info in video.track.frame_info_list]
+    clip = _clip(video, first, _FORMATS[names[first.ConvertedPixelFormat]], [stamp * tick for stamp in stamps])
     return Loaded(clip=clip, stamps=stamps, tick=tick)
 
 

@@ -13,9 +13,9 @@ class Loaded:
 
     clip: vs.VideoNode
     """Rotated as it is meant to be seen, with colour and pixel aspect as frame properties."""
-    stamps: Sequence[Fraction] | None
-    """Start of each frame in seconds; None where the file tells none."""
+    stamps: Sequence[int | Fraction] | None
+    """Start of each frame in ticks; None where the file tells none."""
     tick: Fraction
-    """Step of the clock that ``stamps`` are counted in."""
+    """Seconds from one step to the next of the clock that ``stamps`` are counted in."""
     alpha: bool = False
     """The file has transparency, which ``clip`` has not."""

@@ -121,25 +121,25 @@ def timed(loaded: Loaded, name: str) -> vs.VideoNode:
     rate = constant_rate(stamps, loaded.tick, Fraction(clip.fps))
     if rate is not None:
         return clip.std.AssumeFPS(fpsnum=rate.numerator, fpsden=rate.denominator)
-    return _variable(clip, stamps)
+    return _variable(clip, [stamp * loaded.tick for stamp in stamps])
 
 
-def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction) -> Fraction | None:
+def constant_rate(stamps: Sequence[int | Fraction], tick: Fraction, nominal: Fraction) -> Fraction | None:
     """Return the rate whose frame times, rounded to the file's clock, are these; None if there is none.
 
     Args:
-        stamps: start of each frame in seconds, rising.
+        stamps: start of each frame in ticks, rising.
         tick: step of the clock in seconds; each stamp may be off by one, unless a tick is a frame.
         nominal: the rate the container or loader claims; 0 for none.
     """
     if len(stamps) < 2:
         return nominal or _UNTIMED_RATE
-    mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    mean = Fraction(len(stamps) - 1) / (stamps[-1] - stamps[0]) / tick
     near = {rate for rate in USUAL_RATES if abs(rate / mean - 1) < Fraction(1, 50)}
     candidates = near | {nominal or mean, mean}
     # A clock that counts frames, such as AVI's, rounds nothing: a tick too many is a frame that was left out.
     slack = Fraction(0) if tick * nominal == 1 else tick
-    fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, rate)) <= slack}
+    fitting = {rate: worst for rate in candidates if (worst := _deviation(stamps, tick, rate)) <= slack}
     usual = [rate for rate in USUAL_RATES if rate in fitting]
     # Few stamps fit many rates, the mean best of all: what is claimed or usual is likelier than what fits best.
     if nominal in usual and fitting[nominal] <= tick / 2:
@@ -149,11 +149,11 @@ def constant_rate(stamps: Sequence[Fraction], tick: Fraction, nominal: Fraction)
     return next((rate for rate in (nominal, mean) if rate in fitting), None)
 
 
-def _deviation(stamps: Sequence[Fraction], rate: Fraction) -> Fraction:
-    """Half the range of the differences between the stamps and the times of a constant rate."""
-    step = 1 / rate
-    differences = [stamp - n * step for n, stamp in enumerate(stamps)]
-    return (max(differences) - min(differences)) / 2
+def _deviation(stamps: Sequence[int | Fraction], tick: Fraction, rate: Fraction) -> Fraction:
+    """Half the range of the differences between the stamps and the times of a constant rate, in seconds."""
+    step, parts = (1 / (rate * tick)).as_integer_ratio()  # in whole numbers: a film has a hundred thousand frames
+    differences = [stamp * parts - n * step for n, stamp in enumerate(stamps)]
+    return Fraction(max(differences) - min(differences)) / (2 * parts) * tick
 
 
 def _variable(clip: vs.VideoNode, stamps: Sequence[Fraction]) -> vs.VideoNode:
@@ -208,7 +208,7 @@ def _open_bestsource(path: Path, track: int) -> Loaded:
     known = _NO_TIMESTAMP not in stamps and len(stamps) == clip.num_frames
     return Loaded(
         clip=clip,
-        stamps=[stamp * tick for stamp in stamps] if known else None,
+        stamps=stamps if known else None,
         tick=tick,
         alpha="_Alpha" in clip.get_frame(0).props or _has_alpha_layer(path, track),
     )
