@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from command import Run
-from vsmagic.encode.chunks import folder, records
+from vsmagic.encode.chunks import folder, identity, records
+from vsmagic.encode.description import Network
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 
@@ -218,6 +220,27 @@ def test_a_changed_model_begins_afresh(scenes: Path, tmp_path: Path, run: Run) -
     ran = run("enhance", scenes, out, *JOB[:-1], *sizing)
     assert ran.code == 0, ran.err
     assert "model model changed" in ran.err
+
+
+def test_changed_keyframes_begin_afresh(scenes: Path, tmp_path: Path, run: Run) -> None:
+    zoom, out = tmp_path / "zoom.json", tmp_path / "out.mkv"
+    sizing = ("--keyframes", zoom)
+    zoom.write_text('[{"time": 0, "x": 0, "y": 0, "width": 32, "height": 24}]')
+    _interrupted(scenes, out, *sizing)
+    zoom.write_text('[{"time": 0, "x": 8, "y": 0, "width": 32, "height": 24}]')
+    assert json.loads(run("jobs", "show", out, "--json").out)["changed"] == ["the keyframes changed"]
+    ran = run("enhance", scenes, out, *JOB[:-1], *sizing)
+    assert ran.code == 0, ran.err
+    assert "cannot be continued, for the keyframes changed;" in ran.err
+
+
+def test_what_runs_networks_without_a_plugin_counts() -> None:
+    network = Network(name="x", backend="vsgan", precision="f32", device=0, digest="")
+    assert "numpy" in {each.metadata["Name"].lower() for each in metadata.distributions()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "_LIBRARIES", {"vsgan": ("numpy",)})
+        assert identity.versions("1", [network])["numpy"] == metadata.version("numpy")
+        assert "numpy" not in identity.versions("1")
 
 
 def _shorten(path: Path) -> None:

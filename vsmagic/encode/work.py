@@ -15,7 +15,7 @@ from vsmagic.encode.children import Children
 from vsmagic.encode.chunks import folder, local
 from vsmagic.encode.chunks.chunk import Task
 from vsmagic.encode.chunks.folder import Folder, disk_errors
-from vsmagic.encode.chunks.identity import Identity, Stamp, stamp, versions
+from vsmagic.encode.chunks.identity import Identity, Stamp, files, stamp, versions
 from vsmagic.encode.chunks.making import make
 from vsmagic.encode.chunks.pool import Pool
 from vsmagic.encode.chunks.records import Record
@@ -51,6 +51,15 @@ class Result:
     """Frames that this run made; the others an earlier one had."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What is read, as it was when the run began."""
+
+    source: Stamp
+    beside: Mapping[str, str]
+    """See :func:`~vsmagic.encode.chunks.identity.files`."""
+
+
 def run(prepared: Prepared, progress: Progress) -> Result:
     """Make the output.
 
@@ -64,14 +73,14 @@ def run(prepared: Prepared, progress: Progress) -> Result:
     started = time.monotonic()
     with stoppable():
         progress.stage("starting")
-        source = _stamp(prepared)
+        read = _Read(source=_stamp(prepared), beside=_beside(prepared))
         prepared = weaving.answered(prepared)
         description = describe(prepared, Listening(progress))
         losses.tell(prepared.video, description)
         if prepared.container is None:
             return _measured(prepared, description, progress, started)
         with folder.held(prepared.job.output) as here, disk_errors(prepared.job.output):
-            return _made(prepared, description, source, here, progress=progress, started=started)
+            return _made(prepared, description, read, here, progress=progress, started=started)
 
 
 def _stamp(prepared: Prepared) -> Stamp:
@@ -79,6 +88,13 @@ def _stamp(prepared: Prepared) -> Stamp:
         return stamp(prepared.job.source)
     except OSError as error:
         raise SourceError(f"{prepared.job.source}: cannot be read ({error.strerror}).") from error
+
+
+def _beside(prepared: Prepared) -> Mapping[str, str]:
+    try:
+        return files(prepared.job.chain)
+    except OSError:  # of which the script has more to tell
+        return {}
 
 
 def _measured(prepared: Prepared, description: Description, progress: Progress, started: float) -> Result:
@@ -110,23 +126,25 @@ def _measured(prepared: Prepared, description: Description, progress: Progress, 
 
 
 def _made(
-    prepared: Prepared, description: Description, source: Stamp, here: Folder, *, progress: Progress, started: float
+    prepared: Prepared, description: Description, read: _Read, here: Folder, *, progress: Progress, started: float
 ) -> Result:
     """Make the chunks that are missing, and the output of all of them."""
     wanted = tasks(prepared, description)
-    kept = _kept(prepared, description, source, here, wanted)
+    kept = _kept(prepared, description, read, here, wanted)
     progress.begin(
         [task.frames for task in wanted],
         {task.number: kept[task.file].size for task in wanted if task.file in kept},
     )
 
     def unchanged() -> None:
-        if _stamp(prepared) != source:
+        if _stamp(prepared) != read.source:
             raise SourceError(
                 f"{prepared.job.source}: was changed while it was read; run it again when it is finished."
             )
+        if _beside(prepared) != read.beside:
+            raise SourceError(f"{', '.join(read.beside)}: the keyframes were changed meanwhile; run it again.")
 
-    workers = _workers(prepared, description, here, source, progress)
+    workers = _workers(prepared, description, here, read.source, progress)
     records = make(wanted, kept, workers, Listening(progress), unchanged)
     progress.stage("adding sound and the rest")
     frames = timeline([length for record in records for length in record.lengths])
@@ -148,15 +166,16 @@ def _made(
 
 
 def _kept(
-    prepared: Prepared, description: Description, source: Stamp, here: Folder, wanted: Sequence[Task]
+    prepared: Prepared, description: Description, read: _Read, here: Folder, wanted: Sequence[Task]
 ) -> Mapping[str, Record]:
     """Return what an earlier run of the same job finished; what another job left is thrown away, with the reason."""
     what = Identity(
-        source=source,
+        source=read.source,
         graph=prepared.graph(),
         encoder=encoder_arguments(prepared, description),
-        versions=versions(prepared.ffmpeg.version),
+        versions=versions(prepared.ffmpeg.version, description.networks),
         description=description,
+        files=read.beside,
     )
     now = folder.job(prepared.job.source, prepared.job.output, what)
     before = here.job()

@@ -1,17 +1,21 @@
 """What a job is, so that a later run of the same command can tell whether it goes on or begins afresh."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from vsmagic.encode.description import Description
+from vsmagic.encode.chunks import records
+from vsmagic.encode.description import Description, Network
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 2**16
+_LIBRARIES = {"torch": ("torch",), "vsgan": ("torch", "vsgan")}
+"""What computes a network, by backend, where that is no plugin."""
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     versions: Mapping[str, str]
     """Of whatever makes pixels and packets, by name."""
     description: Description
+    files: Mapping[str, str] = {}
+    """See :func:`files`."""
 
 
 def stamp(path: Path) -> Stamp:
@@ -53,12 +59,24 @@ def stamp(path: Path) -> Stamp:
     return Stamp(size=told.st_size, modified=told.st_mtime_ns, sample=found.hexdigest())
 
 
-def versions(ffmpeg: str) -> dict[str, str]:
-    """Return the versions of this package, of VapourSynth and its plugins, and of ffmpeg."""
+def files(chain: str) -> dict[str, str]:
+    """Return the SHA-256 of the keyframe files that a chain names, by path; models tell their own.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    steps: list[dict[str, Any]] = msgspec.json.decode(chain)
+    named = [step["keyframes"] for step in steps if isinstance(step.get("keyframes"), str)]
+    return {path: records.sha256_of(Path(path)) for path in named}
+
+
+def versions(ffmpeg: str, networks: Sequence[Network] = ()) -> dict[str, str]:
+    """Return the versions of this package, of VapourSynth and its plugins, of ffmpeg, and of what runs networks."""
+    libraries = {library for network in networks for library in _LIBRARIES.get(network.backend, ())}
     found = {
         name: each.version
         for each in metadata.distributions()
-        if (name := str(each.metadata["Name"]).lower()).startswith(("vapoursynth", "vsmagic"))
+        if (name := str(each.metadata["Name"]).lower()).startswith(("vapoursynth", "vsmagic")) or name in libraries
     }
     return {**dict(sorted(found.items())), "ffmpeg": ffmpeg}
 
@@ -73,6 +91,8 @@ def _changes(before: Identity, now: Identity) -> Iterator[str]:
         yield "the input changed"
     if before.graph.get("chain") != now.graph.get("chain"):
         yield "the chain changed"
+    elif before.files != now.files:
+        yield "the keyframes changed"
     if _reading(before.graph) != _reading(now.graph):
         yield "the input, its track or how it is read changed"
     if (before.encoder, before.graph.get("codec")) != (now.encoder, now.graph.get("codec")):

@@ -13,7 +13,7 @@ import msgspec
 from vsmagic.encode.chunks import folder as folders
 from vsmagic.encode.chunks.chunk import MAKING
 from vsmagic.encode.chunks.folder import Holder, Job
-from vsmagic.encode.chunks.identity import stamp, versions
+from vsmagic.encode.chunks.identity import files, stamp, versions
 from vsmagic.encode.chunks.records import Record
 from vsmagic.errors import OptionError, SetupError
 
@@ -127,7 +127,13 @@ class Left:
                 yield "the input changed"
         except OSError as error:
             yield f"the input cannot be read ({error.strerror})"
-        then, now = job.identity.versions, versions(_ffmpeg() or job.identity.versions.get("ffmpeg", ""))
+        what, chain = job.identity, job.identity.graph.get("chain", "[]")
+        try:
+            if files(chain) != what.files:
+                yield "the keyframes changed"
+        except OSError as error:
+            yield f"the keyframes cannot be read ({error.strerror})"
+        then, now = what.versions, versions(_ffmpeg() or what.versions.get("ffmpeg", ""), what.description.networks)
         for name in sorted(name for name in {*then, *now} if then.get(name) != now.get(name)):
             yield f"{name} was {then.get(name, 'absent')} and is {now.get(name, 'absent')}"
 

@@ -10,11 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
-from vsmagic.encode.chunks import records
 from vsmagic.encode.chunks.chunk import Task
-from vsmagic.encode.chunks.identity import Stamp, versions
+from vsmagic.encode.chunks.identity import Stamp, files, versions
 from vsmagic.encode.chunks.records import Record
 from vsmagic.encode.chunks.workers import Event, Failed, Made, Rendered
 from vsmagic.encode.cluster import check, nodes
@@ -157,7 +154,7 @@ class Cluster:
         assert prepared.codec is not None  # noqa: S101 - there are no chunks otherwise
         return Asked(
             source=self._source,
-            files=_files(prepared.job.chain),
+            files=files(prepared.job.chain),
             graph=prepared.graph(),
             shape=self._description.shape,
             networks=self._description.networks,
@@ -248,13 +245,6 @@ class Cluster:
             if any(node.free and node.key not in avoided for node in self._nodes) and self._attempts.withdraw(attempt):
                 self._histories[attempt.task.number].nodes.add(attempt.node.key)
                 self._again.append(attempt.task)
-
-
-def _files(chain: str) -> dict[str, str]:
-    """Return the hashes of the keyframe files that a chain names, by path; models tell their own."""
-    steps: list[dict[str, Any]] = msgspec.json.decode(chain)
-    named = [step["keyframes"] for step in steps if isinstance(step.get("keyframes"), str)]
-    return {path: records.sha256_of(Path(path)) for path in named}
 
 
 def _words(task: Task) -> str:
