@@ -9,7 +9,8 @@ import av
 import pytest
 
 from command import Run
-from vsmagic.cli.trailing import split
+from vsmagic.cli.enhance import enhance
+from vsmagic.cli.trailing import TRAILING, split
 from vsmagic.encode import raw
 from vsmagic.encode.chunks import tasks
 from vsmagic.encode.codecs import (
@@ -266,6 +267,16 @@ def test_an_option_the_encoder_refuses_is_told_before_anything_is_made(data: Pat
 )
 def test_two_dashes_after_the_files_end_the_command(given: list[str], own: list[str], trailing: list[str]) -> None:
     assert split(given, lambda words: "a" in words) == (own, trailing)
+
+
+@pytest.mark.parametrize("before", [[], ["--scale", "1"]])
+def test_two_dashes_before_the_files_let_names_begin_with_a_dash(before: list[str]) -> None:
+    for after in ([], ["--", "-tune", "grain"]):
+        context = enhance.make_context("enhance", [*before, "--", "-a.mp4", "-b.mkv", *after])
+        assert (context.params["sources"], context.params["output"]) == (("-a.mp4",), "-b.mkv")
+        assert context.meta[TRAILING] == tuple(after[1:])
+    named = enhance.make_context("enhance", ["a.mp4", "b.mkv", *before, "--", "-tune", "grain"])
+    assert (named.params["sources"], named.meta[TRAILING]) == (("a.mp4",), ("-tune", "grain"))
 
 
 def test_untagged_stays_untagged() -> None:

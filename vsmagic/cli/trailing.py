@@ -25,7 +25,8 @@ class Trailing(click.Command):
         options = click.Context(self, parent=ctx.parent, info_name=ctx.info_name, resilient_parsing=True)
         values, rest, _ = self.make_parser(options).parse_args(args=list(args))
         names = [values.get(each.name or "") for each in self.params if isinstance(each, click.Argument)]
-        return bool(rest) or any(isinstance(name, str) or bool(name) for name in names if name is not None)
+        # What was not given is None or a mark of click's own, which counts as true.
+        return bool(rest) or any(isinstance(name, str | tuple) and bool(name) for name in names)
 
 
 def split(args: Sequence[str], has_names: Callable[[list[str]], bool]) -> tuple[list[str], list[str]]:
