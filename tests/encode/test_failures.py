@@ -1,6 +1,7 @@
 """Bad input, bad options, bad places: one sentence, the right code, and nothing left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,15 @@ def test_options_that_are_wrong(
     assert word in one_sentence(ran.err)
     assert ran.code == code
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(("source", "output", "code"), [("\udcff.mp4", "o.mkv", 3), ("a.mp4", "\udcff.mkv", 7)])
+def test_names_that_are_no_utf8(source: str, output: str, code: int, *, clip: Path, tmp_path: Path, run: Run) -> None:
+    shutil.copy(clip, tmp_path / source)
+    ran = run("enhance", tmp_path / source, tmp_path / output, "--scale", 1)
+    assert "is no UTF-8" in one_sentence(ran.err)
+    assert ran.code == code
+    assert leftovers(tmp_path) == [source]
 
 
 @pytest.mark.parametrize("name", ["out.avi", "out", "out.mp5"])

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from command import Run
-from vsmagic.encode.chunks import folder, identity, records
-from vsmagic.encode.description import Network
+from vsmagic.encode.chunks import folder, identity, local, records
+from vsmagic.encode.description import Description, Light, Network
+from vsmagic.encode.ffmpeg import find_ffmpeg
+from vsmagic.encode.vspipe import find_vspipe
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 
@@ -243,6 +245,19 @@ def test_what_runs_networks_without_a_plugin_counts() -> None:
         assert "numpy" not in identity.versions("1")
 
 
+@pytest.mark.parametrize(("asked", "device", "gpus"), [(None, 0, "AB"), (3, 0, "ABA"), (1, 0, "A"), (2, 1, "..")])
+def test_workers_share_the_gpus(asked: int | None, device: int, gpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(name="x", backend="trt", precision="f16", device=device, digest="")
+    described = Description(
+        width=64, height=48, subsampling="420", bits=8, rate=(25, 1), frames=9, matrix=None, transfer=None,
+        primaries=None, full_range=None, chroma=None, pixel_aspect=None, fields=None, light=Light(), begin=(0, 1),
+        duration=(9, 25), whole=True, source_frames=9, source_duration=(9, 25), networks=(network,),
+    )  # fmt: skip
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "A,B")
+    tools = local.tools(find_vspipe(), find_ffmpeg(), described, asked=asked)
+    assert [each.environment.get("CUDA_VISIBLE_DEVICES", ".") for each in tools] == list(gpus)
+
+
 def _shorten(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
@@ -286,6 +301,20 @@ def test_two_at_once(scenes: Path, tmp_path: Path, run: Run) -> None:
         assert ran.code == 7
     assert run("enhance", scenes, out, *JOB).code == 0
     assert leftovers(tmp_path) == ["out.mkv"]
+
+
+def test_a_folder_that_goes_while_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, opened = tmp_path / "out.mkv", os.open
+
+    def late(path: Path, *arguments: int) -> int:
+        monkeypatch.setattr(os, "open", opened)
+        shutil.rmtree(folder.place(out))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", late)
+    with folder.held(out):
+        assert folder.holder(folder.place(out)) is not None
+    assert leftovers(tmp_path) == []
 
 
 def test_a_source_that_is_changed_meanwhile(scenes: Path, tmp_path: Path) -> None:

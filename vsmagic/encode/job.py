@@ -20,7 +20,7 @@ from vsmagic.encode.tracks import carry, mux, told
 from vsmagic.encode.tracks.carry import SOUNDS, Sound
 from vsmagic.encode.tracks.original import Original, Span
 from vsmagic.encode.vspipe import Vspipe, find_vspipe
-from vsmagic.errors import OptionError, OutputError
+from vsmagic.errors import OptionError, OutputError, SourceError
 from vsmagic.media import Media, VideoTrack, first_time, probe
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,7 @@ def prepare(job: Job) -> Prepared:
     """
     if job.audio not in SOUNDS:
         raise OptionError(f"audio is {job.audio!r}; expected {', '.join(SOUNDS)}.")
+    _check_names(job)
     null = os.path.realpath(job.output) == os.path.realpath(os.devnull)
     container = None if null else container_of(job.output)
     media = probe(job.source)
@@ -155,6 +156,17 @@ def prepare(job: Job) -> Prepared:
 def _chooses(chain: str) -> bool:
     """Whether which frames come out depends on what the picture shows."""
     return '"duplicates"' in chain or '"inverse_telecine"' in chain
+
+
+def _check_names(job: Job) -> None:
+    for path, error in ((job.source, SourceError), (job.output, OutputError)):
+        try:
+            str(path.resolve()).encode()
+        except UnicodeEncodeError as wrong:
+            raise error(
+                f"{path}: this name, or that of a folder it lies in, is no UTF-8, which VapourSynth's programs and "
+                "the records of a job cannot hold; rename it."
+            ) from wrong
 
 
 def _check_output(job: Job) -> None:

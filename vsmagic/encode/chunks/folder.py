@@ -229,10 +229,13 @@ def changes(before: Job, now: Job) -> list[str]:
 def _lock(path: Path, output: Path) -> int:
     while True:
         path.mkdir(exist_ok=True)
-        descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # the one before removes the folder just now
+            continue
         try:
             _take(descriptor, output)
-            # The one before removes the folder: a lock without its name keeps nobody out.
+            # It may have been removed since: a lock without its name keeps nobody out.
             if os.path.samestat(os.fstat(descriptor), (path / _LOCK).stat()):
                 _sign(descriptor)
                 return descriptor
@@ -250,7 +253,7 @@ def _take(descriptor: int, output: Path) -> None:
     except BlockingIOError as error:
         who = _told(descriptor)
         raise OutputError(
-            f"{output}: is being made{f' by {who}' if who else ''} ; wait for it, stop it, or choose another name."
+            f"{output}: is being made{f' by {who}' if who else ''}; wait for it, stop it, or choose another name."
         ) from error
     except OSError as error:
         log.warning("%s: the disk cannot lock files (%s); start nothing else that makes it", output, error.strerror)

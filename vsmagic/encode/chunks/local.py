@@ -23,7 +23,7 @@ ON_CUDA = frozenset({"ort_cuda", "trt", "trt_rtx"})
 def tools(vspipe: Vspipe, ffmpeg: Ffmpeg, description: Description, *, asked: int | None = None) -> Sequence[Tools]:
     """Return what each worker on this machine works with; there are as many workers.
 
-    Several GPUs get one worker each, unless the chain names one of them.
+    Several GPUs get one worker each, or share those that are asked for, unless the chain names one of them.
 
     Args:
         vspipe: the program.
@@ -31,11 +31,11 @@ def tools(vspipe: Vspipe, ffmpeg: Ffmpeg, description: Description, *, asked: in
         description: of the output.
         asked: how many workers are wanted; None chooses.
     """
-    plain = Tools(vspipe=vspipe, ffmpeg=ffmpeg)
     gpus = _gpus(description)
-    if len(gpus) > 1 and asked is None:
-        return [Tools(vspipe=vspipe, ffmpeg=ffmpeg, environment={"CUDA_VISIBLE_DEVICES": gpu}) for gpu in gpus]
-    return [plain] * (asked or _workers(description))
+    if len(gpus) > 1:
+        each = [Tools(vspipe=vspipe, ffmpeg=ffmpeg, environment={"CUDA_VISIBLE_DEVICES": gpu}) for gpu in gpus]
+        return [each[number % len(gpus)] for number in range(asked or len(gpus))]
+    return [Tools(vspipe=vspipe, ffmpeg=ffmpeg)] * (asked or _workers(description))
 
 
 def _gpus(description: Description) -> Sequence[str]:
