@@ -10,8 +10,9 @@ import vapoursynth as vs
 
 import vsmagic
 from vsmagic import ChainError, OptionError, VsmagicError, chain
-from vsmagic.chain import Chain, DezoomStep, InterpolateStep, TrimStep, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.filters.order import Footage, Work
+from vsmagic.steps import DezoomStep, InterpolateStep, TrimStep, UpscaleStep
 
 KEYS = [{"time": 0, "x": 0, "y": 0, "width": 32, "height": 24}, {"time": 1, "x": 8, "y": 8, "width": 32, "height": 24}]
 CHAINS = [

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from vsmagic.chain import Chain, DezoomStep, InterpolateStep, Step, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.errors import ChainError
 from vsmagic.files import write_atomically
+from vsmagic.steps import DezoomStep, InterpolateStep, Step, UpscaleStep
 
 SUFFIXES = (".toml", ".json")
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from command import Run
 from encode.conftest import ffmpeg
 from vsmagic import chain, chainfile
-from vsmagic.chain import Chain, DezoomStep, InterpolateStep, TrimStep, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.encode.chunks import folder
 from vsmagic.errors import ChainError
+from vsmagic.steps import DezoomStep, InterpolateStep, TrimStep, UpscaleStep
 
 
 @pytest.fixture(scope="session")

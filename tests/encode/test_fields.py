@@ -13,7 +13,8 @@ import vapoursynth as vs
 
 from command import Run
 from vsmagic import chain as chains
-from vsmagic.chain import AsProgressiveStep, Chain, DeinterlaceStep, InverseTelecineStep, UpscaleStep
+from vsmagic.chain import Chain
+from vsmagic.steps import AsProgressiveStep, DeinterlaceStep, InverseTelecineStep, UpscaleStep
 
 from .conftest import ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 
@@ -172,12 +173,12 @@ def test_fields_that_were_turned_into_columns_are_refused(woven: Path, tmp_path:
 def test_a_job_that_is_continued_is_not_asked_about_again(woven: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
+    from vsmagic.encode.answers import answered
     from vsmagic.encode.chunks import folder
     from vsmagic.encode.chunks.identity import Identity, stamp
     from vsmagic.encode.job import Job, describe, prepare
     from vsmagic.encode.listening import Listening
     from vsmagic.encode.progress import Silent
-    from vsmagic.encode.weaving import answered
 
     asked, given = UpscaleStep(size="128x96"), DeinterlaceStep(rate="field", order="bottom")
     job = Job(source=woven, output=tmp_path / "out.mkv", chain=chains.to_json(Chain((asked,))), codec="ffv1")

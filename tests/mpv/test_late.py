@@ -9,8 +9,8 @@ import vapoursynth as vs
 
 import frames as fr
 from vsmagic import OptionError, interpolate
-from vsmagic.chain import InterpolateStep
 from vsmagic.mpv import late
+from vsmagic.steps import InterpolateStep
 
 core = vs.core
 FRAMES = 134_217_727

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from vsmagic import chain
-from vsmagic.chain import InterpolateStep, UpscaleStep
 from vsmagic.errors import ChainError, OptionError
 from vsmagic.models import catalogue
 from vsmagic.mpv import profiles
+from vsmagic.steps import InterpolateStep, UpscaleStep
 
 GIVEN = msgspec.json.decode(profiles.default_file().read_bytes())
 

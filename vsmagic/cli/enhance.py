@@ -345,8 +345,9 @@ def _work(chain: "Chain", video: "VideoTrack") -> "Work | None":
 
 def _told(chain: "Chain", work: "Work | None") -> str | None:
     """Say which order a chain has and why; None where there is nothing to order."""
-    from vsmagic.chain import InterpolateStep, UpscaleStep, pair
+    from vsmagic.chain import pair
     from vsmagic.filters.order import WORDS, told
+    from vsmagic.steps import InterpolateStep, UpscaleStep
 
     if pair(chain) is None:
         return None

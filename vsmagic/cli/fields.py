@@ -9,8 +9,8 @@ import click
 from vsmagic.errors import InterlacedError
 
 if TYPE_CHECKING:
-    from vsmagic.chain import FieldOrder
     from vsmagic.encode.job import Prepared
+    from vsmagic.steps import FieldOrder
 
 HOW = ("ask", "deinterlace", "double", "inverse-telecine", "keep", "refuse")
 _WORDS = {
@@ -61,7 +61,7 @@ def settled[T](prepared: "Prepared", how: str, make: "Callable[[Prepared], T]") 
             raise
         found = error
     from vsmagic.chain import fields_step
-    from vsmagic.encode.weaving import mended
+    from vsmagic.encode.answers import mended
 
     return make(mended(prepared, fields_step(answer, cast("FieldOrder", found.order))))
 

@@ -6,17 +6,15 @@ continued asks nobody again.
 """
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsmagic import chain as chains
-from vsmagic.chain import AsProgressiveStep, Chain, FieldsStep
-from vsmagic.encode.chunks import folder
+from vsmagic.chain import Chain
 from vsmagic.errors import InterlacedError, OptionError
+from vsmagic.steps import AsProgressiveStep, FieldsStep
 
 if TYPE_CHECKING:
-    from vsmagic.encode.job import Prepared
     from vsmagic.filters.look import Finding
     from vsmagic.media import VideoTrack
 
@@ -78,26 +76,6 @@ def words(found: "Finding") -> str:
     kind = "telecined film" if found.kind == "telecined" else "interlaced"
     seen = f"in {found.woven} of {found.telling} frames that move" if found.telling else "by the tag, as nothing moves"
     return f"{kind}, {found.order} field first ({seen})"
-
-
-def answered(prepared: "Prepared") -> "Prepared":
-    """Return a job with the answer that it was begun with, where an earlier run of it was given one."""
-    job = prepared.job
-    before = folder.read_job(folder.place(job.output)) if prepared.container is not None and job.resume else None
-    now = chains.parse(job.chain, folder=Path.cwd())
-    if before is None or chains.mends_fields(now):
-        return prepared
-    then = chains.parse(before.identity.graph.get("chain", "[]"), folder=Path.cwd())
-    if not then.steps or not isinstance(then.steps[0], FieldsStep) or then.steps[1:] != now.steps:
-        return prepared
-    log.info("going on with %s, as it was begun", chains.to_json(Chain(then.steps[:1])))
-    return replace(prepared, job=replace(job, chain=chains.to_json(then)))
-
-
-def mended(prepared: "Prepared", step: FieldsStep) -> "Prepared":
-    """Return a job that does something about the fields before anything else."""
-    now = chains.parse(prepared.job.chain, folder=Path.cwd())
-    return replace(prepared, job=replace(prepared.job, chain=chains.to_json(Chain((step, *now.steps)))))
 
 
 def _check_turned(chain: Chain, video: "VideoTrack") -> None:

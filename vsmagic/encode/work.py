@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsmagic.encode import losses, pipeline, verify, weaving
+from vsmagic.encode import answers, losses, pipeline, verify
 from vsmagic.encode import vspipe as vspipes
 from vsmagic.encode.children import Children
 from vsmagic.encode.chunks import folder, local
@@ -74,7 +74,7 @@ def run(prepared: Prepared, progress: Progress) -> Result:
     with stoppable():
         progress.stage("starting")
         read = _Read(source=_stamp(prepared), beside=_beside(prepared))
-        prepared = weaving.answered(prepared)
+        prepared = answers.answered(prepared)
         description = describe(prepared, Listening(progress))
         losses.tell(prepared.video, description)
         if prepared.container is None:

@@ -10,8 +10,9 @@ import threading
 import vapoursynth as vs
 
 from vsmagic import chain as chains
-from vsmagic.chain import Chain, InterpolateStep
+from vsmagic.chain import Chain
 from vsmagic.filters import pattern, shares
+from vsmagic.steps import InterpolateStep
 from vsmagic.tempo import at_least_one
 
 PATIENCE = 0.3

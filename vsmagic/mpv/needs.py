@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from vsmagic.chain import Chain, InterpolateStep, Step, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.errors import MissingModelError
 from vsmagic.models import catalogue, registry, store
 from vsmagic.models.entry import Entry
+from vsmagic.steps import InterpolateStep, Step, UpscaleStep
 
 
 def missing(chain: Chain) -> list[Entry]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsmagic import chain as chains
-from vsmagic.chain import Chain, InterpolateStep, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.digest import digest
 from vsmagic.engine.lock import exclusive
 from vsmagic.errors import OptionError, reason
@@ -20,6 +20,7 @@ from vsmagic.models.entry import Entry
 from vsmagic.mpv import needs
 from vsmagic.mpv.progress import Report
 from vsmagic.settings import settings
+from vsmagic.steps import InterpolateStep, UpscaleStep
 
 if TYPE_CHECKING:
     import vapoursynth as vs

@@ -12,9 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from vsmagic import chain
-from vsmagic.chain import Chain, InterpolateStep
+from vsmagic.chain import Chain
 from vsmagic.errors import OptionError
 from vsmagic.shipped import shipped
+from vsmagic.steps import InterpolateStep
 
 Content = Literal["live", "animation"]
 Tier = Literal["quality", "balanced", "performance"]

@@ -31,11 +31,12 @@ import vapoursynth as vs
 
 from vsmagic import chain as chains
 from vsmagic import colours, logs
-from vsmagic.chain import Chain, InterpolateStep, Step, UpscaleStep
+from vsmagic.chain import Chain
 from vsmagic.errors import ChainError, NotReadyError, OptionError, VsmagicError
 from vsmagic.filters import pattern
 from vsmagic.models.motion import MVTOOLS
 from vsmagic.mpv.seeking import Clock, Place, passing
+from vsmagic.steps import InterpolateStep, Step, UpscaleStep
 from vsmagic.tempo import at_least_one
 
 DEFAULT = Chain((UpscaleStep(scale=2, model="magic-x2-fast"),))

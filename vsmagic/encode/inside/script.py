@@ -56,7 +56,7 @@ from msgspec.structs import replace
 from vsmagic import chain as chains
 from vsmagic import logs
 from vsmagic.backends import base as backends
-from vsmagic.chain import Chain, InterpolateStep, InverseTelecineStep, TrimStep
+from vsmagic.chain import Chain
 from vsmagic.clips import times
 from vsmagic.encode import weaving
 from vsmagic.encode.codecs import CODECS, Codec
@@ -67,6 +67,7 @@ from vsmagic.errors import InterlacedError, OptionError, VsmagicError
 from vsmagic.filters.fields import as_progressive
 from vsmagic.filters.look import look
 from vsmagic.source import opened
+from vsmagic.steps import InterpolateStep, InverseTelecineStep, TrimStep
 from vsmagic.tempo import at_least_one
 
 log = logging.getLogger(__name__)
