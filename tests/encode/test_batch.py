@@ -212,6 +212,20 @@ def test_what_is_wrong_with_all_is_said_once(clips: Path, tmp_path: Path, run: R
     assert leftovers(tmp_path) == []
 
 
+def test_a_dry_run_passes_by_what_is_there_and_what_cannot_be_read(clips: Path, tmp_path: Path, run: Run) -> None:
+    out = tmp_path / "out"
+    touch(tmp_path, "out/e1.mkv")
+    ran = run("enhance", clips / "e1.mp4", clips / "e3.mkv", clips / "e2.avi", out, *LOSSLESS, "--dry-run")
+    assert ran.code == 3
+    assert "is a text file" in one_sentence(ran.err)
+    assert [line.rpartition(" ")[2] for line in ran.out.splitlines() if " -> " in line] == [
+        str(out / name) for name in ("e1.mkv", "e3.mkv", "e2.mkv")
+    ]
+    assert f"{out / 'e1.mkv'}\n# is there already\n" in ran.out
+    assert ran.out.count("encode.vpy") == 1
+    assert leftovers(out) == ["e1.mkv"]
+
+
 def test_one_file_into_a_folder(clips: Path, tmp_path: Path, run: Run) -> None:
     ran = run("enhance", clips / "e1.mp4", tmp_path, *LOSSLESS, "--quiet", "--report", tmp_path / "run.json")
     assert ran.code == 0

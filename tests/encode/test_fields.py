@@ -129,18 +129,18 @@ def _on_a_terminal(answer: str, *arguments: object) -> tuple[int, str]:
 def test_on_a_terminal_it_is_asked(
     answer: str, steps: list[dict[str, object]] | None, frames: int, *, woven: Path, tmp_path: Path
 ) -> None:
-    out, report = tmp_path / "out.mkv", tmp_path / "run.json"
-    code, told = _on_a_terminal(answer, woven, out, *SMALLER, "--report", report)
+    out, report, saved = tmp_path / "out.mkv", tmp_path / "run.json", tmp_path / "saved.json"
+    code, told = _on_a_terminal(answer, woven, out, *SMALLER, "--report", report, "--save-chain", saved)
     assert told.count("What is to be done?") == 1
     assert (code == 0, out.exists()) == (steps is not None,) * 2, told
     if steps is not None:
         assert len(frame_times(out)) == frames
         chain = json.loads(report.read_text())["files"][0]["chain"]
         found = json.loads(chain) if isinstance(chain, str) else chain
-        assert found[: len(steps)] == steps
+        assert found[: len(steps)] == json.loads(saved.read_text())[: len(steps)] == steps
     else:
         assert code == 2
-        assert leftovers(tmp_path) in ([], ["run.json"])
+        assert leftovers(tmp_path) == ["run.json", "saved.json"]
 
 
 def test_film_is_asked_about_with_its_own_remedy_first(film: Path, tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ from vsmagic.cli.trailing import TRAILING, Trailing
 from vsmagic.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from vsmagic.chain import Chain
     from vsmagic.encode.job import Prepared
+    from vsmagic.encode.many.inputs import Pair
     from vsmagic.filters.order import Order, Work
     from vsmagic.media import VideoTrack
 
@@ -259,6 +262,7 @@ def _enhance(
     """Make one file or many, and return the exit code."""
     from vsmagic.chain import parse
     from vsmagic.cli import running
+    from vsmagic.encode.answers import answered
     from vsmagic.encode.many import inputs
     from vsmagic.encode.many.batch import folders
 
@@ -272,24 +276,43 @@ def _enhance(
         if flags["container"] is not None:
             raise OptionError(f"--container is for a folder of outputs; here the extension of {output} chooses it.")
         ready, told = _prepared(Path(words[0]), target, chain, flags, raw)
-        _save(parse(ready.job.chain, folder=Path.cwd()), flags)
-        if dry_run:
-            fields.settled(ready, flags["fields"], lambda each: _print_plan(each, told))
-            return 0
-        return fields.settled(ready, flags["fields"], lambda each: running.one(each, showing))
+
+        def make(each: "Prepared") -> int:
+            _save(parse(each.job.chain, folder=Path.cwd()), flags)  # with the answer, once there is one
+            return _print_plan(each, told) if dry_run else running.one(each, showing)
+
+        return fields.settled(ready if flags["save_chain"] is None else answered(ready), flags["fields"], make)
     suffix = None if flags["container"] is None else f".{flags['container']}"
     pairs = inputs.pairs(words, target, container=suffix, codec=flags["codec"])
     _save(chain, flags)
     if dry_run:
         with folders(pairs, target):
-            for pair in pairs:
-                click.echo(f"# {pair.source} -> {pair.output}")
-                _print_plan(*_prepared(pair.source, pair.output, chain, flags, raw))
-        return 0
+            return _print_plans(pairs, lambda pair: _prepared(pair.source, pair.output, chain, flags, raw), flags)
     return running.many(
         pairs, target, lambda pair: _prepared(pair.source, pair.output, chain, flags, raw)[0], showing,
         at_once=flags["jobs"], overwrite=flags["overwrite"],
     )  # fmt: skip
+
+
+def _print_plans(
+    pairs: "Sequence[Pair]", prepared: "Callable[[Pair], tuple[Prepared, str | None]]", flags: dict[str, Any]
+) -> int:
+    """Print what would be made of each file, as far as it would, and return the exit code."""
+    from vsmagic.encode.many.report import MIXED
+    from vsmagic.errors import VsmagicError
+
+    codes = set()
+    for pair in pairs:
+        click.echo(f"# {pair.source} -> {pair.output}")
+        if pair.output.is_file() and not flags["overwrite"]:
+            click.echo("# is there already")
+            continue
+        try:
+            _print_plan(*prepared(pair))
+        except VsmagicError as error:
+            click.echo(f"vsmagic: {error}", err=True)
+            codes.add(error.exit_code)
+    return codes.pop() if len(codes) == 1 else MIXED if codes else 0
 
 
 def _prepared(
@@ -356,7 +379,7 @@ def _told(chain: "Chain", work: "Work | None") -> str | None:
     return f"{WORDS[order]}; what the orders cost cannot be estimated here" if work is None else told(work, order)
 
 
-def _print_plan(prepared: Any, order: str | None) -> None:
+def _print_plan(prepared: "Prepared", order: str | None) -> int:
     from vsmagic.encode.job import describe, shell_commands
     from vsmagic.encode.listening import Listening
     from vsmagic.encode.progress import Silent
@@ -370,3 +393,4 @@ def _print_plan(prepared: Any, order: str | None) -> None:
     if order is not None:
         click.echo(f"# order: {order}")
     click.echo(f"{graph} |\n{encoder}")
+    return 0
