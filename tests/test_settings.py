@@ -78,6 +78,9 @@ def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "er" / "file"
     write_atomically(target, b"first")
     write_atomically(target, b"second")
+    (tmp_path / "plain").write_bytes(b"")
+    assert target.stat().st_mode == (tmp_path / "plain").stat().st_mode, "others may read it where they may read files"
+    (tmp_path / "plain").unlink()
     assert target.read_bytes() == b"second"
     assert [path.name for path in target.parent.iterdir()] == ["file"]
 

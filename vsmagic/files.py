@@ -1,7 +1,6 @@
 """Files that appear under their name only when they are complete."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from vsmagic.errors import OutputError
@@ -32,7 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        # Not a temporary file of Python's, which nobody else could ever read.
+        with (path.parent / f".{path.name}.{os.urandom(6).hex()}").open("xb") as file:
             try:
                 file.write(content)
                 file.flush()

@@ -244,6 +244,15 @@ def test_one_file_has_a_report_too(clips: Path, tmp_path: Path, run: Run) -> Non
     assert json.loads((tmp_path / "c.json").read_bytes()) == []
 
 
+def test_a_report_replaces_no_video(clips: Path, tmp_path: Path, run: Run) -> None:
+    video = tmp_path / "e1.mp4"
+    video.write_bytes((clips / "e1.mp4").read_bytes())
+    ran = run("enhance", "--report", video, clips / "e2.avi", tmp_path / "out.mkv", *LOSSLESS)
+    assert ran.code == 2
+    assert "ending in .json" in one_sentence(ran.err)
+    assert video.read_bytes() == (clips / "e1.mp4").read_bytes()
+
+
 @pytest.mark.parametrize("arguments", [[], ["only.mkv"], ["--report", "x"]])
 def test_something_is_missing(arguments: list[str], run: Run) -> None:
     ran = run("enhance", *arguments)

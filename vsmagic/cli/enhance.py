@@ -267,6 +267,8 @@ def _enhance(
     from vsmagic.encode.many.batch import folders
 
     target = Path(output)
+    if flags["report"] is not None and flags["report"].suffix.lower() != ".json":  # it may be a video, by mistake
+        raise OptionError(f"--report is {flags['report']}; a record of a run is JSON: expected a name ending in .json.")
     showing = running.Showing(
         progress=flags["progress"] or ("none" if flags["quiet"] else "auto"),
         report=flags["report"],
