@@ -20,6 +20,7 @@ from vsmagic.encode.chunks import folder, identity, local, records
 from vsmagic.encode.description import Description, Light, Network
 from vsmagic.encode.ffmpeg import find_ffmpeg
 from vsmagic.encode.vspipe import find_vspipe
+from vsmagic.errors import OutputError
 
 from .conftest import FFMPEG, ffmpeg, frame_hashes, frame_times, leftovers, one_sentence, packets
 
@@ -317,6 +318,21 @@ def test_a_folder_that_goes_while_it_is_taken(tmp_path: Path, monkeypatch: pytes
     assert leftovers(tmp_path) == []
 
 
+def test_a_failure_leaves_chunks_alone_and_nobodys_folder_is_swept(tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+
+    def fail() -> None:
+        with folder.held(out) as here:
+            folder.sweep(out)
+            for name in ("chunk-00000.mkv", "chunk-00000.json", "job.json", "picture.mkv", "finished.mkv", "cover2"):
+                (here.path / name).write_text("x")
+            raise OutputError("the disk of the output is full.")
+
+    with pytest.raises(OutputError, match="full"):
+        fail()
+    assert leftovers(folder.place(out)) == ["chunk-00000.json", "chunk-00000.mkv", "job.json", "lock"]
+
+
 def test_a_source_that_is_changed_meanwhile(scenes: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "in.mkv", tmp_path / "out.mkv"
     source.write_bytes(scenes.read_bytes())
@@ -417,6 +433,7 @@ def test_killed_in_the_very_last_moment(left: str, scenes: Path, tmp_path: Path,
     assert run("enhance", scenes, out, *JOB, "--keep").code == 0
     assert run("enhance", scenes, out, *JOB).code == 7
     assert leftovers(tmp_path) == [".out.mkv.vsmagic", "out.mkv"]  # asked for
+    assert {name.partition("-")[0] for name in leftovers(folder.place(out))} == {"chunk", "job.json", "lock"}
     (folder.place(out) / "placed").write_text(str(out.stat().st_ino))
     if left == "lock":
         for file in folder.place(out).iterdir():

@@ -152,7 +152,9 @@ def _made(
         raise SourceError(f"{prepared.job.source}: no frame can be decoded ({records[0].damage}); get the file again.")
     loss = _loss(prepared, description, records, frames)
     finish(prepared, description, records, frames, here)
-    if not prepared.job.keep:
+    if prepared.job.keep:
+        here.tidy()
+    else:
         here.clear()
     return Result(
         frames=frames.frames,

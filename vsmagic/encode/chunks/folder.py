@@ -81,6 +81,11 @@ class Folder:
         _remove(entry for entry in self.path.iterdir() if entry.name not in kept)
         return found
 
+    def tidy(self) -> None:
+        """Remove what takes room and would be made again: pictures that were joined, an output without its name."""
+        kept = {_JOB, _LOCK, _PLACED}
+        _remove(entry for entry in self.path.iterdir() if entry.name not in kept and entry.name[:6] != "chunk-")
+
     def clear(self) -> None:
         """Remove everything but the lock, and last what says that the output has its name."""
         _remove(entry for entry in self.path.iterdir() if entry.name not in {_LOCK, _PLACED})
@@ -120,6 +125,8 @@ def held(output: Path) -> Iterator[Folder]:
         _note(path)
         yield Folder(path)
     except BaseException:
+        with suppress(OSError):
+            Folder(path).tidy()
         _tell_kept(path)
         raise
     finally:
@@ -144,14 +151,26 @@ def finished(path: Path) -> list[Path]:
 def sweep(output: Path) -> None:
     """Remove the folder of an output that has its name, where a kill in the last moment has left it."""
     path = place(output)
-    if not path.is_dir() or holder(path) is not None:
+    if not path.is_dir() or not _stale(path, output):
         return
+    try:
+        lock = _lock(path, output)
+    except (OSError, OutputError):  # somebody works there, or it cannot be removed either
+        return
+    try:
+        if _stale(path, output):  # still, now that nobody else can begin there
+            remove(path)
+    finally:
+        os.close(lock)
+
+
+def _stale(path: Path, output: Path) -> bool:
+    """Whether a folder holds nothing that is still needed: its output has its name, or no job was ever begun."""
     try:
         placed = int((path / _PLACED).read_bytes()) == output.stat().st_ino
     except (OSError, ValueError):
         placed = False
-    if placed or not (path / _JOB).exists():
-        remove(path)
+    return placed or not (path / _JOB).exists()
 
 
 def remove(path: Path) -> None:
