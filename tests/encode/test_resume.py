@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from command import Run
+from vsmagic import __version__
 from vsmagic.encode.chunks import folder, identity, local, records
 from vsmagic.encode.description import Description, Light, Network
 from vsmagic.encode.ffmpeg import find_ffmpeg
@@ -257,6 +258,19 @@ def test_workers_share_the_gpus(asked: int | None, device: int, gpus: str, monke
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "A,B")
     tools = local.tools(find_vspipe(), find_ffmpeg(), described, asked=asked)
     assert [each.environment.get("CUDA_VISIBLE_DEVICES", ".") for each in tools] == list(gpus)
+
+
+def test_changed_code_counts_where_it_makes_pictures(tmp_path: Path) -> None:
+    for name in ("filters/a.py", "cli/b.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("x = 1\n")
+    code = identity.code.__wrapped__
+    before = code(tmp_path)
+    (tmp_path / "cli/b.py").write_text("x = 2\n")
+    assert code(tmp_path) == before
+    (tmp_path / "filters/a.py").write_text("x = 2\n")
+    assert code(tmp_path) != before
+    assert identity.versions("1")["vsmagic"].startswith(f"{__version__} (")
 
 
 def _shorten(path: Path) -> None:

@@ -274,7 +274,8 @@ def _enhance(
         report=flags["report"],
         quiet=flags["quiet"],
     )
-    if not inputs.several(words, target, folder=output.endswith(os.sep)):
+    folder = output.endswith(os.sep) or (flags["listed"] is not None and not target.suffix)
+    if not inputs.several(words, target, folder=folder):
         if flags["container"] is not None:
             raise OptionError(f"--container is for a folder of outputs; here the extension of {output} chooses it.")
         ready, told = _prepared(Path(words[0]), target, chain, flags, raw)
@@ -350,9 +351,8 @@ def _chain(flags: dict[str, Any]) -> "Chain":
     given |= fields.step(flags["fields"])
     if flags["chain_file"] is not None:
         if given:
-            raise OptionError(
-                f"--chain and --{next(iter(given))} exclude each other; put the step into the chain's file."
-            )
+            flag = next(iter(given)).replace("_", "-")
+            raise OptionError(f"--chain and --{flag} exclude each other; put the step into the chain's file.")
         return chains.load(flags["chain_file"])
     return chains.from_flags(**given)
 

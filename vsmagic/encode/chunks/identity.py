@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+import vsmagic
 from vsmagic.encode.chunks import records
 from vsmagic.encode.description import Description, Network
 
@@ -16,6 +18,10 @@ _SAMPLES = 16
 _SAMPLE_BYTES = 2**16
 _LIBRARIES = {"torch": ("torch",), "vsgan": ("torch", "vsgan")}
 """What computes a network, by backend, where that is no plugin."""
+
+
+_ELSEWHERE = frozenset({"bench", "cli", "gpucheck", "mpv", "training"})
+"""Packages that no chunk is made by."""
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +84,19 @@ def versions(ffmpeg: str, networks: Sequence[Network] = ()) -> dict[str, str]:
         for each in metadata.distributions()
         if (name := str(each.metadata["Name"]).lower()).startswith(("vapoursynth", "vsmagic")) or name in libraries
     }
+    found["vsmagic"] = f"{vsmagic.__version__} ({code(Path(vsmagic.__file__).parent)})"
     return {**dict(sorted(found.items())), "ffmpeg": ffmpeg}
+
+
+@cache
+def code(package: Path) -> str:
+    """Return a short hash of the modules that have a say in a chunk: in a clone the version stays when they change."""
+    found = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package)
+        if name.parts[0] not in _ELSEWHERE:
+            found.update(f"{name}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:8]
 
 
 def changes(before: Identity, now: Identity) -> list[str]:
