@@ -217,7 +217,7 @@ def test_an_encoder_of_a_graphics_card_works_or_says_why(codec: Codec, tmp_path:
 
 def test_options_after_two_dashes_reach_the_encoder(data: Path, tmp_path: Path, run: Run) -> None:
     clip, out = data / "clips/hdr10_1080p_av1_mdcv_clli_60fps.mp4", tmp_path / "out.mkv"
-    own = ("--", "-x265-params", "aq-mode=0:info=1", "-tune", "grain")
+    own = ("--", "-x265-params:v", "aq-mode=0:info=1", "-tune", "grain")
     arguments = ("--size", "96x64", "--codec", "h265", "--preset", "ultrafast", "--end", 0.03, "-q")
     assert run("enhance", clip, out, *arguments, *own).code == 0
     with av.open(str(out)) as file:
@@ -241,6 +241,9 @@ def test_options_after_two_dashes_reach_the_encoder(data: Path, tmp_path: Path, 
         (["-tune", "grain", "other.mkv"], "files belong before"),
         (["-tune"], "has no value"),
         (["-x264-params", "aq-mode=1:pass=1"], "encoded once"),
+        (["-x264-params:v", "zones=0,9,q=20"], "counted anew"),
+        (["-x265-params", "qpfile=frames.txt"], "counted anew"),
+        (["-force_key_frames", "5"], "counted anew in each piece; -g"),
     ],
 )
 def test_what_would_break_the_job_is_refused(own: list[str], words: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from vsmagic.errors import OptionError
 
 _PARAMETERS = ("-x264-params", "-x264opts", "-x265-params", "-svtav1-params")
+_ONCE = "the picture is encoded once, in pieces"
+_ANEW = "frames and times are counted anew in each piece"
 # Option, without its stream, to why it would break the job.
 _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("i", "f", "y", "n", "attach", "filter_complex", "lavfi"), "input and output are settled"),
@@ -17,10 +19,16 @@ _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("c", "codec", "vcodec"), "the encoder is chosen by --codec"),
     **dict.fromkeys(("vf", "filter", "s", "aspect", "autorotate"), "the picture is made by the chain"),
     **dict.fromkeys(("pix_fmt",), "the format follows the picture and --codec"),
-    **dict.fromkeys(("pass", "passlogfile", "x265-stats", "stats"), "the picture is encoded once, in pieces"),
+    **dict.fromkeys(("pass", "passlogfile", "x265-stats", "stats"), _ONCE),
+    **dict.fromkeys(("force_key_frames", "rc_override"), f"{_ANEW}; -g tells how often keyframes come"),
     **dict.fromkeys(("bsf", "vbsf", "tag", "vtag"), "packets are put together as the encoder gives them"),
 }  # fmt: skip
-_TWO_PASSES = ("pass", "stats")
+_REFUSED_PARAMETERS: Mapping[str, str] = {
+    **dict.fromkeys(("pass", "stats"), _ONCE),
+    **dict.fromkeys(
+        ("zones", "zonefile", "qpfile", "frames", "seek", "chunk-start", "chunk-end", "force-key-frames"), _ANEW
+    ),
+}
 
 
 def check(words: Sequence[str]) -> None:
@@ -37,14 +45,15 @@ def check(words: Sequence[str]) -> None:
             raise OptionError(f"after '--', {name} cannot be given: {_REFUSED[option]}. Leave it out.")
         if n + 1 == len(words):
             raise OptionError(f"after '--', {name} has no value; each option there takes one, such as -tune grain.")
-        if name in _PARAMETERS:
+        if f"-{option}" in _PARAMETERS:
             _check_parameters(name, words[n + 1])
 
 
 def _check_parameters(name: str, text: str) -> None:
     for part in text.split(":"):
-        if part.partition("=")[0] in _TWO_PASSES:
-            raise OptionError(f"after '--', {part} in {name} cannot be given: the picture is encoded once, in pieces.")
+        reason = _REFUSED_PARAMETERS.get(part.partition("=")[0].lower().replace("_", "-"))
+        if reason is not None:
+            raise OptionError(f"after '--', {part} in {name} cannot be given: {reason}. Leave it out.")
 
 
 def merged(options: Sequence[str], parameters: str | None, ours: Sequence[str]) -> list[str]:
@@ -60,7 +69,7 @@ def merged(options: Sequence[str], parameters: str | None, ours: Sequence[str]) 
     kept: list[str] = []
     joined = {part.partition("=")[0]: part for part in ours}
     for name, value in zip(options[::2], options[1::2], strict=True):
-        if name == parameters:
+        if name.partition(":")[0] == parameters:
             joined |= {part.partition("=")[0]: part for part in value.split(":") if part}
         else:
             kept += [name, value]
