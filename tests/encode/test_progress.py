@@ -1,5 +1,6 @@
 """Progress is true: speeds and times left settle on what is, nothing passes the end, nothing counts that was there."""
 
+import errno
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from vsmagic.encode.progress import live, plain, words
 from vsmagic.encode.progress.lines import Lines
 from vsmagic.encode.progress.pace import LEAST, LONG, Pace
 from vsmagic.encode.progress.tally import Tally
+from vsmagic.errors import OutputError
 
 speeds = st.floats(0.05, 2000)
 
@@ -265,3 +267,12 @@ def test_the_picture_fits_its_terminal(width: int) -> None:
     ]
     assert lines[8].startswith("  and 3 more")
     assert lines[9].startswith("0 of 3 files")
+
+
+def test_lines_that_nobody_reads_stop_the_run() -> None:
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(OutputError, match=r"stdout \(Broken pipe\), so the run was stopped"):
+        Lines(Gone()).warned(None, "words")

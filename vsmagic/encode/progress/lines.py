@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from vsmagic.encode.progress.tally import Tally
+from vsmagic.errors import OutputError
 
 if TYPE_CHECKING:
     from vsmagic.encode.many.report import Entry, Report
@@ -106,7 +107,17 @@ class Lines:
                    exit_code=report.exit_code)  # fmt: skip
 
     def write(self, kind: str, **fields: Any) -> None:
-        """Write one object, at once."""
+        """Write one object, at once.
+
+        Raises:
+            OutputError: nobody reads any more.
+        """
         line = msgspec.json.encode({"v": VERSION, "type": kind, "time": round(time.time(), 3), **fields})
-        self._out.write(line.decode() + "\n")
-        self._out.flush()
+        try:
+            self._out.write(line.decode() + "\n")
+            self._out.flush()
+        except OSError as error:
+            raise OutputError(
+                f"progress cannot be written to stdout ({error.strerror}), so the run was stopped; the same command "
+                "goes on there."
+            ) from error
