@@ -102,6 +102,12 @@ def test_names_that_are_no_utf8(source: str, output: str, code: int, *, clip: Pa
     assert leftovers(tmp_path) == [source]
 
 
+def test_a_name_that_leaves_no_room(clip: Path, tmp_path: Path, run: Run) -> None:
+    ran = run("enhance", clip, tmp_path / f"{'ä' * 122}.mkv", "--scale", 1, "-q")
+    assert (ran.code, "2 bytes too long" in one_sentence(ran.err)) == (7, True)
+    assert leftovers(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["out.avi", "out", "out.mp5"])
 def test_an_unknown_extension(name: str, clip: Path, tmp_path: Path, run: Run) -> None:
     ran = run("enhance", clip, tmp_path / name, "--scale", 1)

@@ -25,6 +25,8 @@ from vsmagic.media import Media, VideoTrack, first_time, probe
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 255  # bytes of a file's name, on every file system in use
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -171,6 +173,12 @@ def _check_names(job: Job) -> None:
 
 def _check_output(job: Job) -> None:
     output = job.output
+    over = len(os.fsencode(folder.place(output).name)) - _LONGEST
+    if over > 0:
+        raise OutputError(
+            f"{output.name}: this name is {over} bytes too long for the folder of the job, which is called after it; "
+            "choose a shorter one."
+        )
     if output.is_dir():
         raise OutputError(f"{output}: is a directory; expected the name of a file to make.")
     if output.exists() and output.samefile(job.source):
