@@ -99,7 +99,7 @@ def place(times: Sequence[Fraction], moment: Fraction) -> Place:
     return Place(frame=frame, part=(moment - times[frame]) / (times[frame + 1] - times[frame]))
 
 
-def parse_rate(value: Number, name: str = "fps") -> Fraction:
+def parse_rate(value: Number, name: str = "interpolate: fps") -> Fraction:
     """Return an exact rate: a number, a fraction such as 60000/1001, or the usual decimals of the NTSC rates.
 
     Raises:
@@ -107,7 +107,7 @@ def parse_rate(value: Number, name: str = "fps") -> Fraction:
     """
     number = _exact(value, name)
     if not 0 < number <= FASTEST:
-        raise OptionError(f"interpolate: {name} is {value}; expected a rate above 0 and at most {FASTEST}.")
+        raise OptionError(f"{name} is {value}; expected a rate above 0 and at most {FASTEST}.")
     if isinstance(value, str | float) and "/" not in str(value):
         # 23.976, 23.98 and 59.94 are how people write 24000/1001 and 60000/1001.
         return next((rate for rate in _NTSC_RATES if abs(rate - number) < Fraction(1, 200)), number)
@@ -120,7 +120,7 @@ def at_least_one(value: Number, name: str) -> Fraction:
     Raises:
         OptionError: not a finite number of at least 1, or more than 1000.
     """
-    number = _exact(value, name)
+    number = _exact(value, f"interpolate: {name}")
     if not 1 <= number <= 1000:
         raise OptionError(f"interpolate: {name} is {value}; expected 1 to 1000, such as 2 or 5/2.")
     return number
@@ -130,7 +130,7 @@ def _exact(value: Number, name: str) -> Fraction:
     try:
         return _read(value)
     except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
-        raise OptionError(f"interpolate: {name} is {value!r}; expected a number, such as 60, 59.94 or 5/2.") from error
+        raise OptionError(f"{name} is {value!r}; expected a number, such as 60, 59.94 or 5/2.") from error
 
 
 def _read(value: Number) -> Fraction:

@@ -44,7 +44,7 @@ def constant_rate(clip: vs.VideoNode, *, fps: Number | None = None) -> vs.VideoN
     if fps is None and clip.fps:
         return clip
     times = clips.times(clip)
-    rate = usual(times) if fps is None else parse_rate(fps)
+    rate = usual(times) if fps is None else parse_rate(fps, "constant_rate: fps")
     if clip.fps == rate:
         return clip
     shown = frames_shown(times, rate)
