@@ -82,6 +82,13 @@ def test_film_gets_its_own_frames_back(film: Path, data: Path, tmp_path: Path, r
     assert all(abs(time - n * Fraction(1001, 24000)) <= Fraction(1, 1000) for n, time in enumerate(times))
 
 
+def test_a_program_that_reads_json_is_not_asked(woven: Path, tmp_path: Path) -> None:
+    code, told = _on_a_terminal("1\n", woven, tmp_path / "out.mkv", *SMALLER, "--progress", "json")
+    assert code == 2
+    assert "Number" not in told
+    assert "give --fields" in told.replace("\r\n", " ")
+
+
 def test_an_unchanged_picture_is_not_looked_at(woven: Path, tmp_path: Path, run: Run) -> None:
     for more in ((), ("--fields", "keep")):
         out = tmp_path / f"out{len(more)}.mkv"

@@ -284,7 +284,9 @@ def _enhance(
             _save(parse(each.job.chain, folder=Path.cwd()), flags)  # with the answer, once there is one
             return _print_plan(each, told) if dry_run else running.one(each, showing)
 
-        return fields.settled(ready if flags["save_chain"] is None else answered(ready), flags["fields"], make)
+        # A program that reads JSON gets one run, not a question between two.
+        how = "refuse" if flags["progress"] == "json" and flags["fields"] == "ask" else flags["fields"]
+        return fields.settled(ready if flags["save_chain"] is None else answered(ready), how, make)
     suffix = None if flags["container"] is None else f".{flags['container']}"
     pairs = inputs.pairs(words, target, container=suffix, codec=flags["codec"])
     _save(chain, flags)
