@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsmagic.cli.enhance import Scale
 from vsmagic.cli.main import log_to_stderr
+from vsmagic.cli.values import Scale
 from vsmagic.errors import OptionError, OutputError
 
 if TYPE_CHECKING:

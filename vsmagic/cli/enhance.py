@@ -1,11 +1,8 @@
 """``vsmagic enhance``: flags in, a finished file out."""
 
 import logging
-import math
 import os
-import re
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,7 @@ import click
 from vsmagic.cli import fields
 from vsmagic.cli.main import log_to_stderr
 from vsmagic.cli.trailing import TRAILING, Trailing
+from vsmagic.cli.values import Number, Scale, Time, Workers
 from vsmagic.errors import OptionError
 
 if TYPE_CHECKING:
@@ -30,61 +28,6 @@ _CHAIN_FLAGS = (
     "fps", "multiplier", "slowdown", "flow_model", "flow_scale", "scene_changes", "scene_threshold", "duplicates",
     "order", "constant_rate", "start", "end", "strict",
 )  # fmt: skip
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
-
-
-class _Time(click.ParamType[float]):
-    """Seconds, or [hh:]mm:ss[.fff]."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        found = _TIME.fullmatch(value)
-        if found is None:
-            self.fail(f"{value!r} is no time; expected seconds or [hh:]mm:ss[.fff], such as 90.5 or 1:30.5", param, ctx)
-        hours, minutes, seconds = found.groups()
-        return float(int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds))
-
-
-class _Number(click.ParamType[float]):
-    """A number that is one: JSON has no words for the others."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is no number; expected one such as 2 or 1.5", param, ctx)
-        return number
-
-
-class Scale(_Number):
-    """A number, or auto."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or the word."""
-        return value if value == "auto" else super().convert(value, param, ctx)
-
-
-class Workers(click.ParamType[Any]):
-    """A number of workers here, or the address of a cluster."""
-
-    name = "workers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number, or the address."""
-        if isinstance(value, int):
-            return value
-        if value.isdecimal() and int(value) > 0:
-            return int(value)
-        if value != "ray" and not value.startswith("ray:"):
-            self.fail(f"{value!r} is neither a number from 1 nor an address such as ray://host:10001", param, ctx)
-        return value
 
 
 @click.command(cls=Trailing)
@@ -97,9 +40,7 @@ class Workers(click.ParamType[Any]):
     help="How the crop moves between keyframes (default: linear).",
 )
 @click.option("--fit", type=click.Choice(["contain", "cover", "stretch"]), help="When the crop's aspect changes.")
-@click.option(
-    "--scale", type=_Number(), metavar="N", help="Output size over input size; 1 leaves the picture as it is."
-)
+@click.option("--scale", type=Number(), metavar="N", help="Output size over input size; 1 leaves the picture as it is.")
 @click.option("--size", metavar="WxH", help="Output size in pixels.")
 @click.option(
     "--target",
@@ -107,7 +48,7 @@ class Workers(click.ParamType[Any]):
     help="Fit 3840x2160 or 1080x1920 (default without size or scale, unless only frames are added).",
 )
 @click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
-@click.option("--denoise", type=_Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
+@click.option("--denoise", type=Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
 @click.option(
     "--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx, torch, vsgan."
 )
@@ -136,7 +77,7 @@ class Workers(click.ParamType[Any]):
 )
 @click.option(
     "--scene-threshold",
-    type=_Number(),
+    type=Number(),
     metavar="N",
     help="How different two scenes are, above 0 to 1 (default: 0.22); a lower number finds more cuts.",
 )
@@ -156,8 +97,8 @@ class Workers(click.ParamType[Any]):
     help="Repeat and drop frames for a constant rate; auto: the usual one nearest (default: times stay as they are).",
 )
 @fields.option
-@click.option("--start", type=_Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
-@click.option("--end", type=_Time(), help="Moment before which it ends.")
+@click.option("--start", type=Time(), help="First moment that is kept: seconds or [hh:]mm:ss[.fff].")
+@click.option("--end", type=Time(), help="Moment before which it ends.")
 @click.option(
     "--chain", "chain_file", metavar="FILE", help="Filters from a .json or .toml file, in place of the flags above."
 )
@@ -179,7 +120,7 @@ class Workers(click.ParamType[Any]):
     show_default=True,
     help="What the picture may cost: for each codec a rate factor and a preset, named in docs/codecs.md.",
 )
-@click.option("--crf", type=_Number(), metavar="N", help="Rate factor instead; lower is better.")
+@click.option("--crf", type=Number(), metavar="N", help="Rate factor instead; lower is better.")
 @click.option("--preset", metavar="NAME", help="Speed against size instead, in the encoder's own words.")
 @click.option("--track", type=int, default=0, show_default=True, metavar="N", help="Which video track, from 0.")
 @click.option("--loader", type=click.Choice(["bestsource", "ffms2"]), default="bestsource", show_default=True)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 import vapoursynth as vs
+from msgspec.structs import asdict
 
 from vsmagic.clips import times
 from vsmagic.colours import guess_matrix
@@ -217,12 +218,7 @@ def describe(
     fields = {vs.FIELD_PROGRESSIVE: "progressive", vs.FIELD_BOTTOM: "bottom", vs.FIELD_TOP: "top"}
     full = _int(props, "_Range")
     return Description(
-        width=clip.width,
-        height=clip.height,
-        subsampling=cast(Subsampling, _name(clip)),
-        bits=clip.format.bits_per_sample,
-        rate=(clip.fps.numerator, clip.fps.denominator) if clip.fps else None,
-        frames=clip.num_frames,
+        **asdict(shape(clip, alpha=alpha)),
         matrix=_known(props, "_Matrix"),
         transfer=_known(props, "_Transfer"),
         primaries=_known(props, "_Primaries"),
@@ -231,7 +227,6 @@ def describe(
         pixel_aspect=aspect if all(aspect) else None,
         fields=cast(Any, fields.get(vs.FieldBased(_int(props, "_FieldBased") or 0))),
         light=_light(props),
-        alpha=alpha,
         dynamic_hdr=tuple(words for key, words in _DYNAMIC.items() if key in props),
         begin=begin.as_integer_ratio(),
         duration=times(clip)[clip.num_frames].as_integer_ratio(),
