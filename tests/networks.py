@@ -59,3 +59,37 @@ def deep(path: Path, channels: int = 1, *, stride: int = 1, seed: int = 0) -> Pa
         helper.make_node("DepthToSpace", ["e"], ["output"], blocksize=2 * stride),
     ]
     return save(path, nodes, weights=weights, given=["batch", channels, "height", "width"])
+
+
+def luma(path: Path, scale: int, *, planes: int = 16, depth: int = 2, seed: int = 0) -> Path:
+    """A network of the embedded family's shape with random weights, whose output is of a residual's size.
+
+    A strided convolution, ``depth`` more at half the size, the first one's planes added, and one shuffle at the end.
+    """
+    random = np.random.default_rng(seed)
+    out = (2 * scale) ** 2
+
+    def convolution(name: str, given: str, shape: tuple[int, ...], gain: float, **how) -> onnx.NodeProto:
+        deviation = gain / np.sqrt(np.prod(shape[1:]))
+        weights[f"{name}.weight"] = random.normal(0, deviation, shape).astype(np.float32)
+        weights[f"{name}.bias"] = random.normal(0, 0.1 * gain, shape[0]).astype(np.float32)
+        return helper.make_node(
+            "Conv", [given, f"{name}.weight", f"{name}.bias"], [f"{name}.sums"],
+            kernel_shape=shape[2:], pads=[1] * 4, **how,
+        )  # fmt: skip
+
+    weights: dict[str, np.ndarray] = {}
+    nodes = [convolution("head", "input", (planes, 1, 4, 4), 1, strides=[2, 2])]
+    nodes.append(helper.make_node("Relu", ["head.sums"], ["head"]))
+    last = "head"
+    for number in range(depth):
+        name = f"body{number}"
+        nodes.append(convolution(name, last, (planes, planes, 3, 3), 1.4))
+        nodes.append(helper.make_node("Relu", [f"{name}.sums"], [name]))
+        last = name
+    nodes += [
+        helper.make_node("Add", [last, "head"], ["sum"]),
+        convolution("tail", "sum", (out, planes, 3, 3), 0.15),
+        helper.make_node("DepthToSpace", ["tail.sums"], ["output"], blocksize=2 * scale, mode="CRD"),
+    ]
+    return save(path, nodes, weights=weights, given=["batch", 1, "height", "width"])

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import imageio_ffmpeg
+import msgspec
 import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
 
+import networks
 from playing import MpvError, Player
+from vsmagic.models import inspect
 from vsmagic.models.registry import Model
 from vsmagic.shaders.export import Precision, Range, shader
 
@@ -130,6 +133,13 @@ def assert_near(got: Plane, truth: Plane, most: float = 1.0) -> None:
     told = ", ".join(f"{low:g}-{high:g}: {n}" for n, low, high in zip(counts, edges[:-1], edges[1:], strict=True))
     place = tuple(int(n) for n in np.unravel_index(apart.argmax(), apart.shape))
     assert apart.max() <= most, f"up to {apart.max():.3f}/255 apart, at {place} of {apart.shape}; {told}"
+
+
+def random_luma(path: Path, scale: int, *, seed: int = 0) -> Model:
+    """A model like the embedded ones, with random weights, on top of the bicubic enlargement."""
+    networks.luma(path, scale, seed=seed)
+    spec = msgspec.structs.replace(inspect.inspect(path), base="bicubic", licence="MIT")
+    return Model(name=spec.name, spec=spec, path=path)
 
 
 Write = Callable[..., Path]

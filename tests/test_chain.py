@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import vapoursynth as vs
 
+import networks
 import vsmagic
 from vsmagic import ChainError, OptionError, VsmagicError, chain
 from vsmagic.chain import Chain
@@ -202,6 +203,16 @@ def test_the_estimate_counts_convolutions() -> None:
     slow = chain.estimate(Chain((InterpolateStep(slowdown=4, model="mvtools"), UpscaleStep(scale=1))), footage)
     assert slow is not None
     assert (slow.source, slow.output, slow.made, slow.upscale) == (6, 24, 18, 0)
+
+
+def test_a_model_of_scale_one_costs_at_the_size_that_stays(tmp_path: Path) -> None:
+    restore = str(networks.luma(tmp_path / "restore.onnx", 1))
+    footage = Footage(width=64, height=48, pixel_aspect=Fraction(1), rate=Fraction(24))
+    move = InterpolateStep(fps=60, model="mvtools")
+    for step in (UpscaleStep(model=restore), UpscaleStep(model=restore, scale=1)):
+        found = chain.estimate(Chain((move, step)), footage)
+        assert found is not None
+        assert (found.enlarged, found.upscale > 0) == (64 * 48, True)
 
 
 def _weights_a_pixel(name: str) -> float:

@@ -169,7 +169,7 @@ def from_flags(
     Frames are repeated for a constant rate at the very end: each is enlarged once.
 
     A rate, a factor or a slowdown with nothing that names a size, a crop or a model of the upscaler leaves the size
-    as it is; so does a scale of 1.
+    as it is; so does a scale of 1, and a model of scale 1 with nothing that names a size.
 
     Raises:
         ChainError: a value is not acceptable.
@@ -282,16 +282,18 @@ def estimate(chain: Chain, footage: "Footage") -> "Work | None":
     """
     from vsmagic.filters import order
     from vsmagic.filters.sizes import parse_target
+    from vsmagic.models import registry
 
     found = pair(chain)
     if found is None:
         return None
     interpolate, upscale = found
-    strength = "" if upscale.denoise is None else f"@{upscale.denoise!r}"
+    upscaler = upscale.model + ("" if upscale.denoise is None else f"@{upscale.denoise!r}")
+    model_scale = None if upscaler == "auto" else registry.resolve(upscaler).scale
     return order.work(
         footage,
-        parse_target(upscale.scale, upscale.size, upscale.target),
-        upscaler=upscale.model + strength,
+        parse_target(upscale.scale, upscale.size, upscale.target, model_scale=model_scale),
+        upscaler=upscaler,
         flow_model=interpolate.model,
         flow_scale=cast("FlowScale", interpolate.flow_scale),
         fps=interpolate.fps,

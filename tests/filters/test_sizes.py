@@ -78,6 +78,9 @@ def test_only_one_of_scale_size_and_target() -> None:
     with pytest.raises(OptionError, match="target is 'uhd'"):
         parse_target(target="uhd")
     assert parse_target() == parse_target(target="auto") == AUTO
+    assert parse_target(model_scale=1) == parse_target(scale=1) == Target(scale=1.0)
+    assert parse_target(model_scale=2) == parse_target(target="auto", model_scale=1) == AUTO
+    assert parse_target(scale=3, model_scale=1) == Target(scale=3.0)
 
 
 sides = st.floats(1, 4000)

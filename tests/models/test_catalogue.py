@@ -47,11 +47,30 @@ def test_an_entry_is_well_formed(entry: Entry) -> None:
     assert Path(entry.name).suffix not in registry.SUFFIXES
     assert (entry.file is None) != (entry.embedded is None)
     assert (entry.kind == "interpolate") == (entry.family == "RIFE" or entry.name == "magic-flow")
-    assert (entry.scale > 1) == (entry.kind == "upscale")
+    assert entry.scale > 1 or entry.kind == "interpolate" or entry.purpose == "restore"
     assert entry.commercial is ("-NC-" not in entry.licence)
     assert entry.description.endswith(".")
     assert entry.precisions
     assert entry.content in ("any", "photo", "anime")
+
+
+@every_entry
+def test_an_own_network_of_luma_is_called_what_it_is(entry: Entry) -> None:
+    if entry.family != "magic" or entry.kind != "upscale":
+        return
+    restore = "-restore" if entry.purpose == "restore" else ""
+    animation = "-animation" if entry.content == "anime" else ""
+    tier = "" if entry.tier == "balanced" else f"-{entry.tier}"
+    assert entry.name == f"magic{restore}{animation}-x{entry.scale}{tier}"
+
+
+def test_auto_takes_what_suits_everything_and_restores_nothing() -> None:
+    names = {entry.name for entry in registry.AUTO}
+    assert names == {"magic-x2", "magic-x4"}
+    chosen = {factor: registry.resolve("auto", factor=factor).name for factor in (0.5, 1, 1.5, 2, 2.01, 4, 9)}
+    assert chosen == {
+        0.5: "magic-x2", 1: "magic-x2", 1.5: "magic-x2", 2: "magic-x2", 2.01: "magic-x4", 4: "magic-x4", 9: "magic-x4"
+    }  # fmt: skip
 
 
 @every_entry
@@ -103,6 +122,7 @@ def test_what_an_entry_says_is_true_of_its_network(entry: Entry, data: Path) -> 
         spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json", ModelSpec)
         assert entry.licence == spec.licence
         assert (entry.scale, entry.channels) == (spec.scale**entry.passes, spec.channels)
+        assert (entry.content, entry.purpose) == (spec.content, spec.purpose)
         return
     if entry.file and entry.file.name.endswith(".onnx"):
         path = data / "weights" / entry.file.name

@@ -1,5 +1,6 @@
 """Int8 models: what they lose is what they say, and they are like the model they were made of in everything else."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Callable
@@ -26,10 +27,10 @@ from vsmagic.backends.trt import TRT, TRT_RTX
 from vsmagic.cli.models import models
 from vsmagic.errors import ModelError, OptionError, OutputError, SetupError, SourceError
 from vsmagic.models import inspect, int8, listing, registry, store
-from vsmagic.models.quantize import Pictures, quantize
+from vsmagic.models.quantize import Pictures, embed, quantize
 from vsmagic.models.spec import ModelSpec
 from vsmagic.training import calibration
-from vsmagic.training.degrade import double
+from vsmagic.training.degrade import enlarged
 from vsmagic.training.pictures import picture as draw
 
 COMPACT = "2x_AnimeJaNai_HD_V3_Compact-fp32"
@@ -111,7 +112,7 @@ def magic_luma(model: registry.Model, small: NDArray[np.float64]) -> NDArray[np.
     height, width = luma.shape
     padded = np.pad(luma, ((0, height % 2), (0, width % 2)), mode="symmetric")
     residual = run(model, padded[None, None])[0, 0, : 2 * height, : 2 * width]
-    return (double(luma) + residual).clip(0, 1).astype(np.float64) * LUMA.sum()
+    return (enlarged(luma, 2) + residual).clip(0, 1).astype(np.float64) * LUMA.sum()
 
 
 @pytest.mark.parametrize(("which", "luma"), [("compact", rgb_luma), ("magic", magic_luma)])
@@ -218,6 +219,20 @@ def test_the_same_seed_gives_the_same_bytes(empty: Path, monkeypatch: pytest.Mon
         return content
 
     assert once(0) == once(0) != once(1)
+
+
+def test_a_network_to_embed_is_made_without_being_registered(empty: Path, data: Path) -> None:
+    whole = registry.resolve("magic-x2")
+    content, pictures = whole.path.read_bytes(), few(whole.spec)
+    network, facts = embed(content, whole.spec, pictures)
+    assert embed(content, whole.spec, pictures) == (network, facts)
+    assert facts.sha256 == hashlib.sha256(network).hexdigest()
+    assert facts.calibration == pictures.source
+    assert facts.lost_db < 1
+    assert store.added_names() == []
+    assert [path for path in empty.rglob("*") if path.is_file()] == []
+    with pytest.raises(ModelError, match="model magic-x2: is in 8-bit integers already"):
+        embed(network, whole.spec, pictures)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from command import Run
+from shading import random_luma
 from vsmagic.models.registry import Model
 from vsmagic.shaders.export import PRECISIONS, RANGES, Precision, Range, embedded, file_name, shader
 from vsmagic.shaders.grid import grid
@@ -63,11 +64,19 @@ def test_textures_hold_every_cell(magic: Model, cell: int, multiple: int) -> Non
     assert own.columns * own.rows >= own.groups == 12
 
 
-def test_it_stays_within_what_players_take(magic: Model) -> None:
-    """mpv reads 32 words of an expression and 16 textures; Vulkan promises 16 KiB shared, Direct3D 1,024 threads."""
+def test_every_layer_is_a_pass(magic: Model) -> None:
     text = shader(magic, precision="single", value_range="limited")
+    assert text.count("//!HOOK LUMA\n") == 8
+    _assert_within_limits(text)
+
+
+def test_other_scales_stay_within_what_players_take(other_scale: Model) -> None:
+    _assert_within_limits(shader(other_scale, precision="single", value_range="limited"))
+
+
+def _assert_within_limits(text: str) -> None:
+    """mpv reads 32 words of an expression and 16 textures; Vulkan promises 16 KiB shared, Direct3D 1,024 threads."""
     passes = text.split("//!HOOK LUMA\n")[1:]
-    assert len(passes) == 8
     for one in passes:
         for line in re.findall(r"//!(?:WIDTH|HEIGHT|WHEN) (.*)", one):
             assert len(line.split()) <= 32
@@ -89,6 +98,22 @@ def test_it_runs_where_the_picture_is_enlarged(magic: Model, shown: tuple[int, i
     assert len(conditions) == 1
     value = _reckoned(conditions.pop(), OUTPUT_w=shown[0], OUTPUT_h=shown[1], LUMA_w=720, LUMA_h=480)
     assert bool(value) == runs
+
+
+@pytest.mark.parametrize(("shown", "runs"), [(2.3, False), (2.5, True), (4, True)])
+def test_four_times_runs_where_the_picture_is_enlarged_by_more(tmp_path: Path, shown: float, runs: bool) -> None:
+    text = shader(random_luma(tmp_path / "x4.onnx", 4), precision="half", value_range="limited")
+    (condition,) = set(re.findall(r"//!WHEN (.*)", text))
+    sizes = {"OUTPUT_w": 100 * shown, "OUTPUT_h": 80 * shown, "LUMA_w": 100, "LUMA_h": 80}
+    assert bool(_reckoned(condition, **sizes)) == runs
+    assert "more than 2.4 times as large as it is" in text
+
+
+def test_restoring_always_runs(tmp_path: Path) -> None:
+    text = shader(random_luma(tmp_path / "x1.onnx", 1), precision="half", value_range="limited")
+    assert "//!WHEN" not in text
+    assert "x1: luma restored by a neural network" in text
+    assert "Runs always, and keeps the picture's size." in text
 
 
 def test_work_is_what_the_network_has(magic: Model) -> None:
@@ -116,6 +141,21 @@ def test_the_command_tells_what_there_is(run: Run) -> None:
     assert "magic-x2  x2  8,256 multiply-adds" in ran.out
     assert "137 GFLOP" in ran.out
     assert "magic-x2-fast  x2  1,212 multiply-adds" in ran.out
+
+
+def test_the_command_writes_all_that_is_checked_in(run: Run, tmp_path: Path) -> None:
+    ran = run("shader", "export", "--all", str(tmp_path / "all"))
+    assert ran.code == 0
+    made = {path.name: path.read_bytes() for path in (tmp_path / "all").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
+    assert sorted(Path(line).name for line in ran.out.splitlines()) == sorted(made)
+
+
+@pytest.mark.parametrize("more", [["magic-x2"], ["--precision", "half"], ["-o", "x.glsl"], None])
+def test_all_goes_with_nothing_else(run: Run, tmp_path: Path, more: list[str] | None) -> None:
+    ran = run("shader", "export", *([] if more is None else ["--all", str(tmp_path / "all"), *more]))
+    assert ran.code == 2
+    assert not (tmp_path / "all").exists()
 
 
 @pytest.mark.parametrize("name", ["magic-flow", "magic-x4", "nobody"])

@@ -9,7 +9,7 @@ import vapoursynth as vs
 import vsmagic
 from frames import clip_of
 from networks import deep
-from shading import Write, assert_near, expected, picture, rendered, stored
+from shading import Write, assert_near, base, expected, picture, rendered, stored
 from vsmagic.models import registry
 from vsmagic.models.registry import Model
 from vsmagic.shaders.export import PRECISIONS, Precision, Range
@@ -57,6 +57,23 @@ def test_other_networks(tmp_path: Path, data: Path, write: Write, stride: int) -
     (got,) = rendered([video], write(model))
     truth = expected(video, model)
     assert np.std(truth) > 5
+    assert_near(got, truth)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("size", "value_range", "bits"), [((96, 64), "limited", 8), ((37, 21), "full", 8), ((1, 2), "limited", 8),
+                                      ((46, 34), "limited", 10)]
+)  # fmt: skip
+def test_other_scales(
+    *, data: Path, other_scale: Model, write: Write, precision: Precision, size: tuple[int, int], value_range: Range,
+    bits: int,
+) -> None:  # fmt: skip
+    video = stored(picture(data / "images/bsd100/019_HR.png", size), value_range, bits)
+    scale = other_scale.scale
+    (got,) = rendered([video], write(other_scale, precision, value_range), scale)
+    truth = expected(video, other_scale)
+    assert np.std(truth - np.clip(255 * base(video.full, "bicubic", scale), 0, 255)) > 1  # the network counts
     assert_near(got, truth)
 
 

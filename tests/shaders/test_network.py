@@ -101,6 +101,14 @@ def test_other_operators_are_refused(tmp_path: Path, middle: list[str], stride: 
         read(_model(_chain(tmp_path / "odd.onnx", *middle, stride=stride)))
 
 
+def test_other_scales(other_scale: Model) -> None:
+    network = read(other_scale)
+    assert (network.cell, network.scale, network.base) == (2, other_scale.scale, "bicubic")
+    assert network.shuffle == 2 * other_scale.scale
+    assert [layer.after for layer in network.layers] == [(RELU,), (RELU,), (RELU, "layer0"), ()]
+    assert network.layers[-1].channels == network.shuffle**2
+
+
 def test_other_ends_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="a shuffle by 2 after a stride of 1"):
         read(_model(_chain(tmp_path / "odd.onnx", "Relu"), scale=4))

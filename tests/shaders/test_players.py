@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shading import Screen, Video, Write, assert_near, expected, picture, stored
+from shading import Screen, Video, Write, assert_near, expected, picture, random_luma, stored
 from vsmagic.models.registry import Model
 from vsmagic.shaders.export import Precision, Range
 
@@ -38,6 +38,28 @@ def test_newer_mpv(
 ) -> None:
     player = Screen(program=mpv, display=screen, folder=tmp_path, output=output)
     _assert_shown(player.shown(video, write(magic, "half")), expected(video, magic))
+
+
+@pytest.mark.parametrize("output", ["gpu", "gpu-next"])
+def test_other_scales(
+    *, stock_mpv: Path, screen: str, tmp_path: Path, video: Video, other_scale: Model, write: Write, output: str
+) -> None:
+    player = Screen(program=stock_mpv, display=screen, folder=tmp_path, output=output)
+    window = player.shown(video, write(other_scale), scale=other_scale.scale)
+    _assert_shown(window, expected(video, other_scale))
+
+
+def test_restoring_comes_before_enlarging(
+    *, stock_mpv: Path, screen: str, tmp_path: Path, video: Video, magic: Model, write: Write
+) -> None:
+    """Two shaders of luma run in the order of the list; what is between them is not cut to black and white."""
+    restore = random_luma(tmp_path / "restore-x1.onnx", 1)
+    full = Video(luma=np.clip(video.luma, 90, 160), range="full")
+    player = Screen(program=stock_mpv, display=screen, folder=tmp_path, output="gpu")
+    after = f"--glsl-shaders-append={write(magic, 'single', 'full')}"
+    window = player.shown(full, write(restore, "single", "full"), after)
+    restored = Video(luma=expected(full, restore), range="full")
+    _assert_shown(window, expected(restored, magic))
 
 
 def test_twice_is_four_times_as_large(

@@ -8,7 +8,8 @@ import pytest
 
 def stop(train: Callable[[], object], loop: ModuleType, *, before: int) -> None:
     """Run a training whose loop is stopped before a step, as by Ctrl-C."""
-    step = loop._step
+    name = "step" if hasattr(loop, "step") else "_step"
+    step = getattr(loop, name)
 
     def failing(state, *rest):
         if state.step == before:
@@ -16,6 +17,6 @@ def stop(train: Callable[[], object], loop: ModuleType, *, before: int) -> None:
         return step(state, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_step", failing)
+        patch.setattr(loop, name, failing)
         with pytest.raises(KeyboardInterrupt):
             train()

@@ -63,6 +63,9 @@ class Backend(msgspec.Struct, metaclass=_Contract, frozen=True, kw_only=True):
     """What to give to ``pip install``."""
     computes: Callable[[], tuple[Precision, ...]]
     """Precisions it can compute in on this machine."""
+    on_request: frozenset[Precision] = frozenset()
+    """Precisions that it computes in on any machine where they are asked for; where they are not native they need not
+    be faster, so that nothing else takes them."""
     streams: Callable[[], int] = msgspec.field(default=lambda: 1)
     """How many streams use this machine best."""
     prompt: Callable[[], int] | None = None
@@ -83,6 +86,10 @@ class Backend(msgspec.Struct, metaclass=_Contract, frozen=True, kw_only=True):
     def precisions(self) -> tuple[Precision, ...]:
         """Precisions it can compute in on this machine."""
         return self.computes()
+
+    def offers(self, precision: str) -> bool:
+        """Whether a precision can be asked for."""
+        return precision in self.precisions or precision in self.on_request
 
     @abstractmethod
     def missing(self) -> str | None:

@@ -22,6 +22,11 @@ def has_bf16() -> bool:
     return bool(flags() & {"avx512_bf16", "amx_bf16"})
 
 
+def has_vnni() -> bool:
+    """Whether sums of products of 8-bit integers are native; without it they take more than one step."""
+    return bool(flags() & {"avx512_vnni", "avx_vnni"})
+
+
 def count() -> int:
     """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -96,13 +96,14 @@ def _one_pass(clip: vs.VideoNode, plan: Plan) -> vs.VideoNode:
     spec = plan.model.spec
     whole = clips.pad(clip, spec.multiple)
     size, streams = arrangement((whole.width, whole.height), plan)
+    network = plan.model.network(plan.precision)
     request = Request(
-        network=plan.model.path,
+        network=network.path,
         precision=plan.precision,
         streams=streams,
         device=plan.device,
         model=spec.name,
-        sha256=spec.sha256,
+        sha256=network.sha256,
         weights=plan.model.weights,
         base=spec.base,
     )

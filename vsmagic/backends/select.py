@@ -12,8 +12,8 @@ from vsmagic.backends.ov import OV
 from vsmagic.backends.torch import TORCH
 from vsmagic.backends.trt import TRT, TRT_RTX
 from vsmagic.backends.vsgan import VSGAN
-from vsmagic.errors import BackendError, OptionError
-from vsmagic.models.spec import INT8, Precision, form_of, preferred
+from vsmagic.errors import BackendError, ModelError, OptionError
+from vsmagic.models.spec import INT8, PRECISIONS, Precision, form_of, preferred
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _AFTER_ORT = {
     VSGAN.name: "only when it is asked for",
 }
 
-_PRECISIONS: dict[str, Precision] = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
+_PRECISIONS: dict[str, Precision] = {name: name for name in PRECISIONS}
 
 
 def trouble(backend: Backend) -> str | None:
@@ -138,27 +138,46 @@ def choose_precision(name: str, tolerated: Sequence[Precision], backend: Backend
     """Return the precision asked for; for ``auto`` see :func:`vsmagic.models.spec.preferred`.
 
     Args:
-        name: auto, f32, f16 or bf16.
+        name: auto, f32, f16, bf16 or int8.
         tolerated: precisions that the model tolerates, the preferred one first.
         backend: the backend that will run it.
-        strict: raise where the backend lacks the precision, instead of computing in f32 and saying so.
+        strict: raise where backend or model lack the precision, instead of computing in f32 and saying so.
 
     Raises:
         OptionError: no such precision.
         BackendError: ``strict``, and the backend cannot compute in that precision on this machine.
+        ModelError: ``strict``, and the model has no network for it.
     """
     if name == "auto":
         return preferred(tolerated, backend.precisions) or "f32"
     check_names("auto", name)
-    if _PRECISIONS[name] in backend.precisions:
+    error = lacking(_PRECISIONS[name], tolerated, backend)
+    if error is None:
         return _PRECISIONS[name]
-    message = (
-        f"backend {backend.name} cannot compute in {name} on this machine (it can: {', '.join(backend.precisions)})"
-    )
     if strict:
-        raise BackendError(f"{message}. Choose one of those, or precision=auto.")
-    log.warning("%s; computing in f32 instead", message)
+        raise error
+    log.warning("%s Computing in f32 instead.", error)
     return "f32"
+
+
+def lacking(name: Precision, tolerated: Sequence[Precision], backend: Backend) -> BackendError | ModelError | None:
+    """Return what stands against computing a model in a precision, with the remedy; None where nothing does.
+
+    A network can be computed in any float that the backend has, whatever the model tolerates; int8 is a network of
+    its own, which not every model has.
+    """
+    if not backend.offers(name):
+        can = ", ".join(dict.fromkeys([*backend.precisions, *sorted(backend.on_request)]))
+        return BackendError(
+            f"backend {backend.name} cannot compute in {name} on this machine (it can: {can}). Choose one of those, or "
+            "precision=auto."
+        )
+    if name == "int8" and name not in tolerated:
+        return ModelError(
+            "the model has no network in int8. Choose precision=auto, or the model NAME-int8 that vsmagic models "
+            "quantize NAME makes of it."
+        )
+    return None
 
 
 def passed_by(backend: Backend, network: Path | None) -> str | None:

@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 SECONDS = 6.0
 """What a measurement may take."""
 
-_EXACTNESS: tuple[Precision, ...] = ("f32", "f16", "bf16")  # 24, 11 and 8 bits of each value
+_EXACTNESS: tuple[Precision, ...] = ("f32", "f16", "bf16", "int8")
+"""24, 11 and 8 bits of each value, whatever its size; 8 bits of the largest one."""
 _LESS_EXACT = 1.15
 """How many times as fast a less exact precision must be to be taken."""
 _OTHER_STREAMS = 1.05
@@ -195,7 +196,7 @@ class _Track:
 def _best_precision(track: _Track, plan: Plan, start: Way, pace: float) -> tuple[Precision, str]:
     """Return the most exact precision that no other beats by far; or the usual one, and why that is not known."""
     backend, spec = plan.backend, plan.model.spec
-    fit = [one for one in _EXACTNESS if one in spec.precisions and one in backend.precisions]
+    fit = [one for one in _EXACTNESS if one in spec.unasked and one in backend.precisions]
     if len(fit) < 2:
         return plan.precision, ""
     if _compiled(plan):

@@ -36,6 +36,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Versions of what does the backend's work."""
     model: str
     """SHA-256 of the network."""
+    int8: str | None = None
+    """The same of that in 8-bit integers; None where the model has none, or the backend would not take it unasked."""
     passes: int
     area: int
     """Pixels of a frame, as the nearest power of 4: small frames want more streams than large ones."""
@@ -91,11 +93,13 @@ def key_of(plan: Plan, size: tuple[int, int], *, precision_open: bool) -> Key:
         size: of the frames.
         precision_open: whether the plan's precision is only the usual one, and may be chosen too.
     """
+    int8 = plan.model.spec.int8 if "int8" in plan.backend.precisions else None
     return Key(
         device=devices.kind(plan.backend).name(plan.device),
         backend=plan.backend.name,
         version=plan.backend.version(),
         model=plan.model.spec.sha256,
+        int8=int8.sha256 if int8 else None,
         passes=plan.model.passes,
         area=4 ** round(math.log(size[0] * size[1], 4)),
         memory=plan.backend.memory(plan.device),

@@ -26,7 +26,7 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
 
     found = registry.resolve(model, factor=scale)
     chosen = select.choose(backend, found.path)
-    precision_ = select.choose_precision(precision, found.spec.precisions, chosen, strict=True)
+    precision_ = select.choose_precision(precision, found.spec.tolerated, chosen, strict=True)
     clip = vsmagic.source(source)
     plan = tuned.settled(
         Plan(model=found, backend=chosen, precision=precision_),
@@ -34,9 +34,10 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
         frames=0,
         precision_open=False,
     )
+    network = found.network(precision_)
     request = Request(
-        network=found.path, precision=precision_, streams=plan.preferred or chosen.streams(), model=found.spec.name,
-        sha256=found.spec.sha256,
+        network=network.path, precision=precision_, streams=plan.preferred or chosen.streams(), model=found.spec.name,
+        sha256=network.sha256,
     )  # fmt: skip
     passes = []
     for number in range(found.passes):

@@ -7,8 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vsmagic.errors import EncodeError, OptionError
+
+if TYPE_CHECKING:
+    from vsmagic.backends.base import Backend
+    from vsmagic.models.registry import Model
 
 _STILL = (2112, 1188)
 
@@ -65,22 +70,28 @@ def cases(
         raise OptionError(
             f"--scale is {scale}, but model {model} enlarges by {found.scale}; give --scale {found.scale}."
         )
-    tolerated = [precision for precision in found.spec.precisions if precision in chosen.precisions] or ["f32"]
+    tolerated: list[str] = [one for one in found.spec.tolerated if one in chosen.precisions] or ["f32"]
     wanted = list(precisions) or tolerated
-    native = [precision for precision in wanted if precision in chosen.precisions]
-    left_out = [
-        f"{precision}: backend {chosen.name} has none on this machine"
-        for precision in wanted
-        if precision not in native
-    ]
+    lacked = {name: why for name in wanted if (why := _lacked(name, found, chosen))}
+    left_out = [f"{name}: {why}" for name, why in lacked.items()]
     made = [
         Case(
             model=found.name if model == "auto" else model, size=size, scale=scale, backend=chosen.name, precision=name
         )
         for size in sizes
-        for name in native
+        for name in wanted
+        if name not in lacked
     ]
     return made, left_out
+
+
+def _lacked(precision: str, model: "Model", backend: "Backend") -> str | None:
+    """Say why a model cannot be measured in a precision; None if it can."""
+    if not backend.offers(precision):
+        return f"backend {backend.name} has none on this machine"
+    if precision == "int8" and precision not in model.spec.tolerated:
+        return f"model {model.name} has no network for it"
+    return None
 
 
 def make_clip(path: Path, size: tuple[int, int], frames: int, source: Path | None) -> None:

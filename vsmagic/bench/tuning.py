@@ -47,7 +47,7 @@ def tune(
     for name in models:
         model = registry.resolve(name, factor=2)
         chosen = select.choose(backend, model.path)
-        taken = select.choose_precision(precision, model.spec.precisions, chosen, strict=True)
+        taken = select.choose_precision(precision, model.spec.tolerated, chosen, strict=True)
         plan = Plan(model=model, backend=chosen, precision=taken)
         for size in sizes:
             key = tuned.key_of(plan, size, precision_open=precision == "auto")

@@ -39,7 +39,7 @@ class _Size(click.ParamType[tuple[int, int]]):
 @click.option("--model", "models", multiple=True, metavar="NAME|FILE", help="The embedded one by default; repeatable.")
 @click.option("--size", "sizes", type=_Size(), multiple=True, metavar="WxH", help=f"Input [{', '.join(_SIZES)}].")
 @click.option("--scale", type=click.IntRange(1, 8), metavar="N", help="Only needed to choose among embedded models.")
-@click.option("--precision", "precisions", multiple=True, metavar="NAME", help="f32, f16, bf16 [all native ones].")
+@click.option("--precision", "precisions", multiple=True, metavar="NAME", help="f32, f16, bf16, int8 [all native].")
 @click.option("--backend", default="auto", show_default=True, metavar="NAME", help="What runs the model.")
 @click.option("--frames", type=click.IntRange(1), metavar="N", help="Of each run [as many as take --seconds].")
 @click.option(

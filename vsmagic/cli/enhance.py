@@ -40,19 +40,19 @@ _CHAIN_FLAGS = (
     help="How the crop moves between keyframes (default: linear).",
 )
 @click.option("--fit", type=click.Choice(["contain", "cover", "stretch"]), help="When the crop's aspect changes.")
-@click.option("--scale", type=Number(), metavar="N", help="Output size over input size; 1 leaves the picture as it is.")
+@click.option("--scale", type=Number(), metavar="N", help="Output size over input size; 1 keeps the size.")
 @click.option("--size", metavar="WxH", help="Output size in pixels.")
 @click.option(
     "--target",
     type=click.Choice(["auto"]),
-    help="Fit 3840x2160 or 1080x1920 (default without size or scale, unless only frames are added).",
+    help="Fit 3840x2160 or 1080x1920 (default without size or scale, unless only frames are added or the model is x1).",
 )
 @click.option("--model", metavar="NAME|FILE", help="Model of the upscaler: a name, or an .onnx file.")
 @click.option("--denoise", type=Number(), metavar="N", help="Noise to remove, 0 to 1, by a model that can be told.")
 @click.option(
     "--backend", metavar="NAME", help="What runs the model: auto, ov, ort, ncnn, ort_cuda, trt, trt_rtx, torch, vsgan."
 )
-@click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16.")
+@click.option("--precision", metavar="NAME", help="Arithmetic of the model: auto, f32, f16, bf16, int8.")
 @click.option("--tile", metavar="WxH|auto", help="Largest piece the model sees at once.")
 @click.option("--fps", metavar="N", help="Frames a second: 60, 59.94, 60000/1001. Adds frames in between.")
 @click.option("--multiplier", metavar="N", help="Frames a second over the source's: 2, 5/2.")
@@ -162,7 +162,8 @@ def enhance(
     Several inputs, folders and patterns such as 'season/*.mkv' go into a folder OUT; outputs that are there are
     passed by, so that the same command goes on where it was stopped.
 
-    With --fps, --multiplier or --slowdown alone the size stays; add --target auto, --scale or --size to enlarge too.
+    With --fps, --multiplier or --slowdown alone the size stays, and with a --model of x1, which restores the picture;
+    add --target auto, --scale or --size to enlarge too.
     Sound, subtitles, chapters, attachments and tags are copied, colour tags and frame times kept. OUT's extension
     chooses the container: .mp4, .m4v, .mov, .mkv or .webm. It appears only when it is complete and checked.
     OUT may be the null device, to measure speed. What follows the files after -- goes to ffmpeg's encoder:

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vsmagic.models.entry import Entry, File
-    from vsmagic.models.spec import Quantized
+    from vsmagic.models.spec import Int8, Purpose, Quantized
     from vsmagic.models.store import State
 
 _WIDE = 200
+_PURPOSES: "dict[Purpose, str]" = {
+    "clean": "true to the picture: what is noise stays noise",
+    "restore": "without the compression and the noise of the picture",
+}
 _COLOURS = {"built in": "green", "fetched": "green", "added": "green", "damaged": "bold red"}
 
 
@@ -160,7 +164,7 @@ def quantize(name: str, *, clip: Path | None, seed: int, max_loss: float | None)
         tell=lambda words: click.echo(words, err=True),
     )
     if spec.quantized:
-        click.echo(f"{spec.name}: {_lost(spec.quantized)}; use it with --model {spec.name}")
+        click.echo(f"{spec.name}: {_lost(spec.quantized, spec.quantized.of)}; use it with --model {spec.name}")
 
 
 @models.command()
@@ -204,7 +208,7 @@ def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
         ("what it is", entry.description),
         ("family", entry.family),
         ("for", f"{entry.content} pictures"),
-        ("makes", "frames in between" if entry.kind == "interpolate" else f"x{entry.scale}"),
+        ("makes", _made(entry)),
         ("sees", f"{'RGB' if entry.channels == 3 else 'luma'} from {entry.range[0]:g} to {entry.range[1]:g}"),
         ("sizes", f"multiples of {entry.multiple}"),
         ("halo", "the whole frame" if entry.halo is None else f"{entry.halo} pixels"),
@@ -214,7 +218,11 @@ def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
         ("on this machine", state),
     ]
     if quantized := listing.quantized(entry.name):
-        facts += [("int8", _lost(quantized)), ("calibrated on", quantized.calibration)]
+        facts += [("int8", _lost(quantized, quantized.of)), ("calibrated on", quantized.calibration)]
+    if int8 := listing.int8(entry):
+        facts += [("int8", _lost(int8, "the other precisions")), ("calibrated on", int8.calibration)]
+    if command := listing.made_by(entry):
+        facts += [("made by", command)]
     if file:
         facts += [
             ("file", file.name),
@@ -223,6 +231,13 @@ def _lines(entry: "Entry", state: "State") -> list[tuple[str, str]]:
             ("sha256", _hash(file)),
         ]
     return facts
+
+
+def _made(entry: "Entry") -> str:
+    if entry.kind == "interpolate":
+        return "frames in between"
+    size = "the same size" if entry.scale == 1 else f"x{entry.scale}"
+    return f"{size}, {_PURPOSES[entry.purpose]}" if entry.purpose else size
 
 
 def _excluded(entry: "Entry", state: "State") -> dict[str, str] | None:
@@ -252,9 +267,8 @@ def _hash(file: "File") -> str:
     return "hash pinned on first download" if file.url else "not known"
 
 
-def _lost(quantized: "Quantized") -> str:
-    of = quantized.of
-    return f"loses {quantized.lost_db:g} dB against {of}; PSNR between the two {quantized.between_db:g} dB"
+def _lost(found: "Quantized | Int8", whole: str) -> str:
+    return f"loses {found.lost_db:g} dB against {whole}; PSNR between the two {found.between_db:g} dB"
 
 
 def _licence(entry: "Entry") -> str:

@@ -4,59 +4,82 @@ import importlib.util
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from vsmagic.cli.train_preview import preview
 from vsmagic.errors import SetupError
-from vsmagic.training.options import FlowOptions, TrainOptions
+from vsmagic.training.options import SCALES, Arithmetic, Content, FlowOptions, Purpose, TrainOptions
 
 log = logging.getLogger(__name__)
 
 DEFAULTS = TrainOptions(output=Path())
 FLOW = FlowOptions(output=Path())
-NEEDED = ("torch", "numpy", "PIL")
+NEEDED = ("torch", "numpy", "PIL", "matplotlib")
 
 
 @click.group()
 def train() -> None:
-    """Train models on pictures that are generated, not collected."""
+    """Train models on pictures that are generated, not collected, or on your own."""
+
+
+train.add_command(preview)
+
+
+def _folder(name: str, **more: Any) -> Any:
+    return click.option(name, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER", **more)
+
+
+def _number(name: str, default: float, text: str, least: float = 1, **more: Any) -> Any:
+    kind = click.IntRange(int(least)) if isinstance(default, int) else click.FloatRange(least)
+    return click.option(name, type=kind, default=default, show_default=True, help=text, **more)
 
 
 @train.command()
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--name", default=DEFAULTS.name, show_default=True, help="Name of the model and its files.")
-@click.option(
-    "--channels", type=click.IntRange(1), default=DEFAULTS.channels, show_default=True, help="Planes between layers."
-)
-@click.option("--depth", type=click.IntRange(1), default=DEFAULTS.depth, show_default=True, help="Layers of 3x3.")
-@click.option("--steps", type=click.IntRange(1), default=DEFAULTS.steps, show_default=True, help="Optimiser steps.")
-@click.option(
-    "--pictures", type=click.IntRange(1), default=DEFAULTS.pictures, show_default=True, help="Pictures drawn."
-)
-@click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True, help="All chance follows it.")
-@click.option("--threads", type=click.IntRange(1), default=DEFAULTS.threads, show_default=True, help="CPU threads.")
-@click.option(
-    "--evaluate",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Afterwards measure PSNR on this folder's NAME_HR.png and NAME_LRx2.png and print a table.",
-)
-def sr(
-    *,
-    output: Path,
-    name: str,
-    channels: int,
-    depth: int,
-    steps: int,
-    pictures: int,
-    seed: int,
-    threads: int,
-    evaluate: Path | None,
-) -> None:
-    """Train the luma doubler and write NAME.onnx, NAME.json and NAME.training.json.
+@click.option("--scale", type=click.Choice([str(scale) for scale in SCALES]), default=str(DEFAULTS.scale),
+              show_default=True, help="How far it enlarges.")  # fmt: skip
+@click.option("--purpose", type=click.Choice(get_args(Purpose)), default=DEFAULTS.purpose, show_default=True,
+              help="Enlarge clean pictures faithfully, or restore what old video does to them as well.")  # fmt: skip
+@click.option("--content", type=click.Choice(get_args(Content)), default=DEFAULTS.content, show_default=True,
+              help="What is drawn: film, or animation.")  # fmt: skip
+@_number("--channels", DEFAULTS.channels, "Planes between layers.")
+@_number("--depth", DEFAULTS.depth, "Layers of 3x3.")
+@click.option("--from", "start", metavar="NAME|FILE", help="Go on from this network of luma, at any scale.")
+@click.option("--teacher", metavar="NAME|FILE", help="Learn from this larger network too.")
+@_number("--teaching", DEFAULTS.teaching, "The teacher's share in the error.", 0)
+@_number("--adversarial", DEFAULTS.adversarial, "Weight of fooling a critic; 0.002 is a start.", 0)
+@_number("--perceptual", DEFAULTS.perceptual, "Weight of looking alike to a critic; 0.01 is a start.", 0)
+@_folder("--data", help="Learn from the pictures and videos in this folder, in place of drawn pictures.")
+@click.option("--pool", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Keep the pictures here for further runs; some hundred MB.")  # fmt: skip
+@_number("--pictures", DEFAULTS.pictures, "Pictures drawn, or cut out of the data.")
+@_number("--picture-size", DEFAULTS.picture_size, "Their height and width.")
+@_number("--steps", DEFAULTS.steps, "Optimiser steps.")
+@_number("--batch", DEFAULTS.batch, "Patches a step.")
+@_number("--patch", DEFAULTS.patch, "Height and width of a small patch.")
+@_number("--rate", DEFAULTS.peak_rate, "Highest learning rate.", 0)
+@_number("--warmup", DEFAULTS.warmup, "Steps until then.")
+@_number("--mean", DEFAULTS.memory, "What the running mean of the weights keeps at a step.", 0)
+@_number("--seed", DEFAULTS.seed, "All chance follows it.", 0)
+@_number("--threads", DEFAULTS.threads, "CPU threads.")
+@click.option("--device", default=DEFAULTS.device, show_default=True, help="What computes: cpu, cuda, cuda:1.")
+@click.option("--arithmetic", type=click.Choice(get_args(Arithmetic)), default=DEFAULTS.arithmetic, show_default=True,
+              help="Of the network; bf16 is twice as fast on GPUs and processors that have it.")  # fmt: skip
+@_folder("--validate", multiple=True, help="Reference pictures that the history measures; repeatable.")
+@_folder("--evaluate", help="Afterwards measure PSNR on this folder's NAME_HR.png and print a table.")
+def sr(*, scale: str, rate: float, mean: float, evaluate: Path | None, **options: Any) -> None:
+    r"""Train a network of luma that enlarges, or restores.
 
-    The defaults make magic-x2, in less than an hour on two cores; --name magic-x2-fast --channels 24 --depth 3
-    --threads 1 makes that one. A run that was stopped is taken up where it was when the same command is given again.
+    Writes NAME.onnx, NAME.int8.onnx, NAME.json with the facts, NAME.training.json with the run's history, and
+    NAME.curve.png. The command and seed that made a model that comes with vsmagic is told by vsmagic models show NAME.
+    A run that was stopped is taken up where it was when the same command is given again.
+
+    \b
+      vsmagic train sr --output OUT --validate set5
+      vsmagic train sr --output OUT --name mine --from magic-x2 --data holidays/ --steps 5000 --rate 0.001
     """
     _require_training()
     # Threads that wait by spinning take the core from the ones they wait for: three times slower on a busy machine.
@@ -65,22 +88,17 @@ def sr(
     from vsmagic.training.nets import residual
     from vsmagic.training.sr import train_sr
 
+    given = TrainOptions(scale=int(scale), peak_rate=rate, memory=mean, **options)
+    for folder in (*given.validate, *([evaluate] if evaluate else [])):
+        measure.references(folder)  # an empty folder is told now, not in an hour
+    net, spec = train_sr(given)
+    log.info("wrote %s", given.output / f"{spec.name}.onnx")
     if evaluate is not None:
-        measure.pairs(evaluate)  # an empty folder is told now, not in an hour
-    options = TrainOptions(
-        output=output,
-        name=name,
-        channels=channels,
-        depth=depth,
-        steps=steps,
-        pictures=pictures,
-        seed=seed,
-        threads=threads,
-    )
-    net, spec = train_sr(options)
-    log.info("wrote %s", output / f"{spec.name}.onnx")
-    if evaluate is not None:
-        click.echo(measure.table(measure.evaluate(evaluate, lambda luma: residual(net, luma))))
+        click.echo(
+            measure.table(
+                measure.evaluate(evaluate, lambda luma: residual(net, luma), scale=given.scale, purpose=given.purpose)
+            )
+        )
 
 
 @train.command()

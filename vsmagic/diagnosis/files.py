@@ -54,8 +54,9 @@ def _models() -> Check:
     try:
         found = [registry.resolve(entry.name) for entry in registry.ENTRIES]
         for model in found:
-            if hashlib.sha256(model.path.read_bytes()).hexdigest() != model.spec.sha256:
-                return check(state="broken", detail=f"{model.path}: is damaged", remedy="install vsmagic again")
+            for network in model.networks:
+                if hashlib.sha256(network.path.read_bytes()).hexdigest() != network.sha256:
+                    return check(state="broken", detail=f"{network.path}: is damaged", remedy="install vsmagic again")
     except (VsmagicError, OSError) as error:
         return check(state="missing", detail=str(error), remedy="install vsmagic again")
     return check(state="ok", detail=f"embedded: {', '.join(model.name for model in found)}")

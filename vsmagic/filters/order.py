@@ -107,7 +107,7 @@ def work(
 
 
 def _upscaler(name: str, factor: float) -> float | None:
-    if factor <= 1 + 1e-9:
+    if name == "auto" and factor <= 1 + 1e-9:
         return 0.0  # resampled without a network
     model = registry.resolve(name, factor=factor)
     once = arithmetic.per_pixel(model.path) if model.spec.form == "onnx" else None

@@ -28,9 +28,19 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_target(
-    scale: float | None = None, size: tuple[int, int] | str | None = None, target: str | None = None
+    scale: float | None = None,
+    size: tuple[int, int] | str | None = None,
+    target: str | None = None,
+    *,
+    model_scale: int | None = None,
 ) -> Target:
-    """Check what was asked for; nothing asked for is ``auto``.
+    """Check what was asked for. Nothing asked for is ``auto``; the size stays where the model does not enlarge.
+
+    Args:
+        scale: factor on the stored size.
+        size: (width, height), or text such as 1280x720.
+        target: ``auto``.
+        model_scale: output size over input size of the model that was named; None where none was.
 
     Raises:
         OptionError: more than one is given, or a value is not acceptable.
@@ -47,6 +57,8 @@ def parse_target(
         return Target(size=parse_size(size, "size"))
     if target not in (None, "auto"):
         raise OptionError(f"target is {target!r}; expected auto (or give size=(width, height)).")
+    if not named and model_scale == 1:
+        return Target(scale=1.0)
     return Target(auto=True)
 
 

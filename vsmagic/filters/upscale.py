@@ -98,25 +98,29 @@ def upscale(
 
     Accepts any constant YUV, GRAY or RGB format of 8 to 16 bits or float, any subsampling, odd sizes included;
     returns the same format and range. Keeps frame count, durations and frame properties. The model's scale and the
-    size asked for may differ: one resampling (spline, 36 taps) makes up the rest. A clip straight from ``dezoom`` is
-    enlarged from the pixels it was cropped from, and only around the crop.
+    size asked for may differ: one resampling (spline, 36 taps) makes up the rest. A model of scale 1 restores the
+    picture at its size. A clip straight from ``dezoom`` is enlarged from the pixels it was cropped from, and only
+    around the crop.
 
     Reads ``_Matrix``, ``_Range``, ``_ChromaLocation``, ``_FieldBased``, ``_SARNum``, ``_SARDen`` of the first frame;
     writes the first four on every frame where they were absent, and a pixel aspect of 1 unless ``scale`` is given.
 
     Args:
         clip: the clip to enlarge.
-        model: ``auto`` (the embedded model whose scale is the smallest that reaches the size), a model's name, or the
-            path of an ``.onnx``, ``.pth`` or ``.safetensors`` file.
+        model: ``auto`` (the embedded model whose scale is the smallest that reaches the size; never one that
+            restores), a model's name, or the path of an ``.onnx``, ``.pth`` or ``.safetensors`` file.
         denoise: how strongly noise is removed, 0 to 1, by a model whose weights can be mixed for that:
             ``realesr-general-x4v3`` with 0.5 is the model ``realesr-general-x4v3@0.5``.
-        scale: factor on the stored size; the pixel aspect stays. 1 with model auto returns the clip as it is.
+        scale: factor on the stored size; the pixel aspect stays. 1 with model auto returns the clip as it is, and
+            is what is taken for a model of scale 1 when neither scale, size nor target is given.
         size: (width, height) or text such as 1280x720, in square pixels.
-        target: ``auto``, which is also what is taken when neither scale nor size is given: 3840x2160 or 1080x1920
-            for the usual display aspects, else the nearer of the two with one side smaller, to keep the aspect.
+        target: ``auto``, which is also what is taken for any other model when neither scale nor size is given:
+            3840x2160 or 1080x1920 for the usual display aspects, else the nearer of the two with one side smaller,
+            to keep the aspect.
         fit: where the aspect of the size differs: ``contain`` (black bars), ``cover`` (cut off) or ``stretch``.
         backend: ``auto`` or one of trt_rtx, trt, ort_cuda, ncnn, ov, ort, torch, vsgan.
-        precision: arithmetic inside the network: ``auto`` (what model and machine do best), f32, f16 or bf16.
+        precision: arithmetic inside the network: ``auto`` (what model and machine do best), f32, f16,
+            bf16 or int8.
         tile: largest part of a frame given to the network at once, (width, height) or text such as 512x512, or
             ``auto`` (by VSMAGIC_MEMORY). The result does not depend on it.
         streams: frames worked on at the same time; None takes what suits the machine and VSMAGIC_MEMORY.
@@ -133,20 +137,21 @@ def upscale(
     if fit not in FITS:
         raise OptionError(f"upscale: fit is {fit!r}; expected {', '.join(FITS)}.")
     model = _with_strength(model, denoise)
-    wanted = parse_target(scale, size, target)
+    parse_target(scale, size, target)  # a mistake is told before a model is prepared
     select.check_names(backend, precision)
     largest: tuple[int, int] | Literal["auto"] = "auto" if tile == "auto" else parse_size(tile, "tile")
     select.check_numbers(streams, device, name="upscale")
-    job = _job(clip, wanted, fit)
-    if model == "auto" and job.factor() <= 1:
+    named = None if model == "auto" else registry.resolve(model)
+    job = _job(clip, parse_target(scale, size, target, model_scale=named.scale if named else None), fit)
+    if named is None and job.factor() <= 1:
         unchanged = not job.zoom and job.size == (clip.width, clip.height)
         return clip if unchanged else _finished(_resize(job), job, clip)
-    found = registry.resolve(model, factor=job.factor())
+    found = named or registry.resolve(model, factor=job.factor())
     plugin = select.choose(backend, found.path)
     plan = Plan(
         model=found,
         backend=plugin,
-        precision=select.choose_precision(precision, found.spec.precisions, plugin, strict=strict),
+        precision=select.choose_precision(precision, found.spec.tolerated, plugin, strict=strict),
         tile=largest,
         streams=streams,
         device=device,

@@ -10,7 +10,8 @@ A halo is counted along the network's layers: the pixels that can matter, howeve
 
 from functools import partial
 
-from vsmagic.models.entry import Entry, File
+from vsmagic.models.entry import Entry, File, Tier
+from vsmagic.models.spec import Purpose
 
 _REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN"
 _ANIMEJANAI = "https://github.com/the-database/mpv-AnimeJaNai"
@@ -21,7 +22,7 @@ _V3 = f"{_ANIMEJANAI}/raw/70297aaba73b56d96c800c0c472ba54825cb3574/{_ONNX}"
 _V3_1 = f"{_ANIMEJANAI}/raw/45c5b42058a2e7985279203482d0d7faa7068063/{_ONNX}"
 
 # What all entries of a family have in common, unless they say otherwise.
-_magic = partial(Entry, family="magic", licence="MIT", page="docs/training.md")
+_own = partial(Entry, family="magic", licence="MIT", page="docs/training.md")
 _real_esrgan = partial(Entry, family="Real-ESRGAN", licence="BSD-3-Clause", page=_REAL_ESRGAN)
 _animejanai = partial(
     Entry, family="AnimeJaNai", scale=2, content="anime", licence="CC-BY-NC-SA-4.0", commercial=False, page=_ANIMEJANAI
@@ -31,47 +32,55 @@ _rife = partial(
 )
 
 
+def _magic(
+    name: str,
+    *,
+    scale: int,
+    description: str,
+    content: str = "any",
+    purpose: Purpose = "clean",
+    tier: Tier = "balanced",
+    embedded: str | None = None,
+    passes: int = 1,
+) -> Entry:
+    """A network of luma under ``models/embedded``, called ``magic[-restore][-animation]-xSCALE[-fast|-best]``.
+
+    The facts are those of the name; all others stand in the spec beside the network.
+    """
+    return _own(
+        name=name,
+        scale=scale,
+        channels=1,
+        content=content,
+        purpose=purpose,
+        tier=tier,
+        description=description,
+        embedded=embedded or name,
+        passes=passes,
+    )
+
+
 def _file(folder: str, name: str, *, sha256: str | None = None, bytes: int | None = None) -> File:  # noqa: A002
     return File(name=name, url=f"{folder}/{name}", sha256=sha256, bytes=bytes)
 
 
 ENTRIES: tuple[Entry, ...] = (
     _magic(
-        name="magic-x2",
+        "magic-x2",
         scale=2,
-        channels=1,
-        multiple=2,
-        halo=16,
-        precisions=("bf16", "f32", "f16"),
         description="Doubles luma; small and quick, trained on generated pictures; comes with vsmagic.",
-        embedded="magic-x2",
     ),
     _magic(
-        name="magic-x2-fast",
+        "magic-x2-fast",
         scale=2,
-        channels=1,
-        multiple=2,
-        halo=10,
-        precisions=("bf16", "f32", "f16"),
+        tier="fast",
         description="Doubles luma in a seventh of magic-x2's work, for watching on slow machines; comes with vsmagic.",
-        embedded="magic-x2-fast",
     ),
-    _magic(
-        name="magic-x4",
-        scale=4,
-        channels=1,
-        multiple=2,
-        halo=16,
-        precisions=("bf16", "f32", "f16"),
-        description="magic-x2, applied twice.",
-        embedded="magic-x2",
-        passes=2,
-    ),
-    _magic(
+    _magic("magic-x4", scale=4, description="magic-x2, applied twice.", embedded="magic-x2", passes=2),
+    _own(
         name="magic-flow",
         kind="interpolate",
         multiple=32,
-        halo=None,
         precisions=("f32", "f16"),
         description="Frames in between; small and quick, trained on generated scenes; comes with vsmagic.",
         embedded="magic-flow",

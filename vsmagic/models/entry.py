@@ -4,9 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from vsmagic.models.spec import Precision
+from vsmagic.models.spec import Precision, Purpose
 
 Kind = Literal["upscale", "interpolate"]
+Tier = Literal["fast", "balanced", "best"]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +43,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Values its input and output stand for black and white with, full range."""
     multiple: int = 1
     """Width and height that it takes are multiples of this; filters pad and crop."""
-    halo: int | None
+    halo: int | None = None
     """Input pixels beyond its own place that an output pixel depends on; None: the whole frame."""
     precisions: tuple[Precision, ...] = ("f32", "bf16", "f16")
     """Precisions of arithmetic it tolerates, the preferred one first."""
     content: str = "any"
     """Pictures it is for: any, photo, anime."""
+    purpose: Purpose | None = None
+    """``clean``: it enlarges and no more; ``restore``: it also takes compression and noise away. None where the authors
+    do not say."""
+    tier: Tier = "balanced"
+    """What it costs beside others of its family that do the same."""
     licence: str
     """SPDX identifier."""
     commercial: bool | None = True
@@ -58,7 +64,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     file: File | None = None
     """What is fetched; None for a model that comes with the package."""
     embedded: str | None = None
-    """Name of its spec and network under ``models/embedded``, for a model that comes with the package."""
+    """Name of its spec and network under ``models/embedded``, for a model that comes with the package. Multiple, halo
+    and precisions are then those of the spec."""
     passes: int = 1
     """How many times the network is applied, each pass to the result of the one before."""
     blend: str | None = None

@@ -7,7 +7,7 @@ from vsmagic.models import catalogue, motion, registry, store
 from vsmagic.models.entry import Entry
 from vsmagic.models.rife.added import PRECISIONS, load
 from vsmagic.models.rife.architecture import of_version
-from vsmagic.models.spec import ModelSpec, Quantized, load_spec
+from vsmagic.models.spec import Int8, ModelSpec, Quantized, load_spec
 from vsmagic.models.store import State
 
 
@@ -38,12 +38,32 @@ def one(name: str) -> tuple[Entry, State]:
 
 def facts(entry: Entry, state: State) -> dict[str, object]:
     """Return what is known of a model, ready for JSON."""
-    return {**msgspec.to_builtins(entry), "state": state, "quantized": msgspec.to_builtins(quantized(entry.name))}
+    return {
+        **msgspec.to_builtins(entry),
+        "state": state,
+        "quantized": msgspec.to_builtins(quantized(entry.name)),
+        "int8": msgspec.to_builtins(int8(entry)),
+        "made_by": made_by(entry),
+    }
 
 
 def quantized(name: str) -> Quantized | None:
     """Return what is known of an int8 model's making; None for any other model."""
     return load_spec(store.added(name) / "spec.json", ModelSpec).quantized if name in store.added_names() else None
+
+
+def int8(entry: Entry) -> Int8 | None:
+    """Return what is known of the network in 8-bit integers beside an embedded one; None where there is none."""
+    return _embedded(entry.embedded).int8 if entry.embedded and entry.kind == "upscale" else None
+
+
+def made_by(entry: Entry) -> str:
+    """Return the command that trained an embedded network; empty where there is none, or it is not known."""
+    return _embedded(entry.embedded).made_by if entry.embedded and entry.kind == "upscale" else ""
+
+
+def _embedded(name: str) -> ModelSpec:
+    return load_spec(registry.EMBEDDED / f"{name}.json", ModelSpec)
 
 
 def _of_embedded(entry: Entry) -> Entry:
@@ -53,8 +73,8 @@ def _of_embedded(entry: Entry) -> Entry:
     if entry.kind == "interpolate":
         facts = motion.embedded(entry.embedded).spec
         return msgspec.structs.replace(entry, multiple=facts.multiple, precisions=facts.precisions)
-    spec = load_spec(registry.EMBEDDED / f"{entry.embedded}.json", ModelSpec)
-    return msgspec.structs.replace(entry, multiple=spec.multiple, halo=spec.halo, precisions=spec.precisions)
+    spec = _embedded(entry.embedded)
+    return msgspec.structs.replace(entry, multiple=spec.multiple, halo=spec.halo, precisions=spec.tolerated)
 
 
 def _of_added(name: str) -> Entry:
@@ -70,6 +90,7 @@ def _of_added(name: str) -> Entry:
         halo=spec.halo,
         precisions=spec.precisions,
         content=spec.content,
+        purpose=known.purpose if known else None,
         licence=spec.licence,
         commercial=known.commercial if known else None,
         page=known.page if known else "",

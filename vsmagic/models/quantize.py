@@ -12,7 +12,7 @@ import msgspec
 from vsmagic.errors import ModelError, OptionError
 from vsmagic.models import add, inspect, int8, loss, registry, store
 from vsmagic.models.loss import Sample
-from vsmagic.models.spec import ModelSpec, Quantized
+from vsmagic.models.spec import Int8, ModelSpec, Quantized
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,43 @@ class Pictures:
     """The loss is measured on them."""
     source: str
     """What they are, in words."""
+
+
+def embed(
+    content: bytes, spec: ModelSpec, pictures: Pictures, *, path: Path | None = None, tell: Tell = lambda _: None
+) -> tuple[bytes, Int8]:
+    """Write a network's convolutions in 8-bit integers and measure what that loses; nothing is kept.
+
+    The result belongs beside the network, under its name with :data:`vsmagic.models.spec.INT8_SUFFIX`, and its facts
+    into the network's as ``int8``. The same network and pictures give the same bytes.
+
+    Args:
+        content: the ONNX, in float32.
+        spec: its facts.
+        pictures: what it is calibrated and measured on, made for a model of these facts.
+        path: names the network in messages; by default the model's name does.
+        tell: receives what is being done.
+
+    Returns:
+        The network in 8-bit integers, and its facts.
+
+    Raises:
+        SetupError: the ``quantize`` extra is not installed.
+        ModelError: the network cannot be quantized.
+    """
+    int8.check_installed()
+    path = path or Path(spec.name)
+    tell(f"{spec.name}: calibrating on {pictures.source}")
+    network = int8.to_int8(content, pictures.calibration, path)
+    _check(content, network, path)
+    tell(f"{spec.name}: measuring what is lost, on {len(pictures.check)} other pictures")
+    found = loss.measure(content, network, pictures.check, path)
+    return network, Int8(
+        sha256=hashlib.sha256(network).hexdigest(),
+        lost_db=found.lost,
+        between_db=found.between,
+        calibration=pictures.source,
+    )
 
 
 def quantize(
@@ -63,23 +100,14 @@ def quantize(
     if model.spec.form != "onnx":
         raise ModelError(f"models quantize: {model.name} has no ONNX network, so it cannot be quantized.")
     tell(f"{called}: collecting pictures")
-    given = pictures(model.spec)
-    whole = inspect.read(model.path)
-    tell(f"{called}: calibrating on {given.source}")
-    network = int8.to_int8(whole, given.calibration, model.path)
-    tell(f"{called}: measuring what is lost, on {len(given.check)} other pictures")
-    found = loss.measure(whole, network, given.check, model.path)
-    if not found.lost <= most_lost:
+    network, made = embed(inspect.read(model.path), model.spec, pictures(model.spec), path=model.path, tell=tell)
+    if not made.lost_db <= most_lost:
         raise ModelError(
-            f"models quantize: {model.name} loses {found.lost:g} dB in int8; at most {most_lost:g} are accepted, so it "
-            f"was not registered. Calibrate it on a clip like yours with --clip, or accept it with --max-loss "
-            f"{found.lost:g}."
+            f"models quantize: {model.name} loses {made.lost_db:g} dB in int8; at most {most_lost:g} are accepted, so "
+            f"it was not registered. Calibrate it on a clip like yours with --clip, or accept it with --max-loss "
+            f"{made.lost_db:g}."
         )
-    spec = msgspec.structs.replace(
-        _facts(model.spec, whole, network, model.path),
-        name=called,
-        quantized=Quantized(of=model.name, lost_db=found.lost, between_db=found.between, calibration=given.source),
-    )
+    spec = _alone(model, called, made)
     add.keep(spec, network)
     return spec
 
@@ -104,15 +132,29 @@ def _called(model: registry.Model) -> str:
     return called
 
 
-def _facts(spec: ModelSpec, whole: bytes, network: bytes, path: Path) -> ModelSpec:
-    """Return the model's facts with the new network's hash, after a look whether they still hold.
+def _check(before: bytes, after: bytes, path: Path) -> None:
+    """See that what holds for a network holds for it in 8-bit integers too."""
+    facts = [inspect.inspect_content(content, path) for content in (before, after)]
+    if any(len({getattr(one, fact) for one in facts}) > 1 for fact in ("scale", "channels", "multiple", "halo")):
+        raise ModelError(
+            f"model {path}: quantizing changed its facts from {facts[0]} to {facts[1]}; please report this."
+        )
+
+
+def _alone(model: registry.Model, called: str, made: Int8) -> ModelSpec:
+    """Return the facts of a model that is in 8-bit integers and nothing else.
 
     What the rest is computed in changes nothing in the bytes; half precision is for GPUs, which do not get it.
     """
-    before, after = (inspect.inspect_content(content, path) for content in (whole, network))
-    if any(getattr(before, fact) != getattr(after, fact) for fact in ("scale", "channels", "multiple", "halo")):
-        raise ModelError(f"model {path}: quantizing changed its facts from {before} to {after}; please report this.")
-    precisions = tuple(precision for precision in spec.precisions if precision != "f16") or ("f32",)
+    precisions = tuple(precision for precision in model.spec.precisions if precision != "f16") or ("f32",)
     return msgspec.structs.replace(
-        spec, element="f32", precisions=precisions, sha256=hashlib.sha256(network).hexdigest()
+        model.spec,
+        name=called,
+        element="f32",
+        precisions=precisions,
+        quantized=Quantized(
+            of=model.name, lost_db=made.lost_db, between_db=made.between_db, calibration=made.calibration
+        ),
+        int8=None,
+        sha256=made.sha256,
     )

@@ -12,7 +12,7 @@ from vsmagic.errors import MissingModelError, ModelError, NotReadyError
 from vsmagic.files import write_atomically
 from vsmagic.models import catalogue, store
 from vsmagic.models.entry import Entry
-from vsmagic.models.spec import FILES, ModelSpec, encode_spec, load_spec
+from vsmagic.models.spec import FILES, INT8_SUFFIX, ModelSpec, Precision, encode_spec, load_spec
 from vsmagic.settings import settings
 
 EMBEDDED = Path(__file__).with_name("embedded")
@@ -22,8 +22,25 @@ SUFFIXES = (".onnx", ".pth", ".pkl", ".safetensors")
 ENTRIES = tuple(entry for entry in catalogue.ENTRIES if entry.embedded and entry.kind == "upscale")
 """The models that come with the package."""
 
+AUTO = tuple(
+    sorted(
+        (one for one in ENTRIES if one.scale > 1 and one.purpose == "clean" and one.tier == "balanced"
+         and one.content in ("any", "photo")),
+        key=lambda one: (one.scale, one.passes),
+    )
+)  # fmt: skip
+"""Those that ``auto`` chooses among, the smallest scale first: they suit everything, and leave the picture as it is."""
+
 _PREPARATION = 4
 """Goes up when what is made of a file changes, so that nothing made earlier is taken for it."""
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """What is given to a backend."""
+
+    path: Path
+    sha256: str
+    """Hash that it is known by, lower-case hexadecimal."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +59,23 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         """Output size over input size, after all passes."""
         return int(self.spec.scale**self.passes)
 
+    def network(self, precision: Precision) -> Network:
+        """Return what computes in a precision that the model tolerates."""
+        if precision == "int8" and self.spec.int8:
+            return Network(path=self.path.with_suffix(INT8_SUFFIX), sha256=self.spec.int8.sha256)
+        return Network(path=self.path, sha256=self.spec.sha256)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that it has, each once."""
+        return tuple(dict.fromkeys(map(self.network, self.spec.tolerated)))
+
 
 def resolve(name: str, *, factor: float = 1.0) -> Model:
     """Turn what a user typed into a model that runs. Never downloads.
 
     Args:
-        name: ``auto`` (the embedded model whose scale is the smallest that reaches ``factor``, else the largest),
+        name: ``auto`` (the one of :data:`AUTO` whose scale is the smallest that reaches ``factor``, else the largest),
             a name of the catalogue or of a model that was added, ``NAME@STRENGTH`` (0 to 1) for a model whose
             weights can be mixed with its partner's, or the path of a local ``.onnx``, ``.pth``, ``.pkl`` or
             ``.safetensors``.
@@ -59,8 +87,7 @@ def resolve(name: str, *, factor: float = 1.0) -> Model:
         SetupError: another file than an ``.onnx`` needs the ``convert`` extra, which is not installed.
     """
     if name == "auto":
-        models = sorted((_embedded(entry) for entry in ENTRIES), key=lambda model: model.scale)
-        return next((model for model in models if model.scale >= factor - 1e-9), models[-1])
+        return _embedded(next((entry for entry in AUTO if entry.scale >= factor - 1e-9), AUTO[-1]))
     if store.is_name(name) and (store.added(name) / "spec.json").is_file():
         return _prepared(store.added(name), name)
     if store.is_name(name) and store.adds_frames(name):

@@ -2,19 +2,27 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from vsmagic.errors import ModelError
 
-Precision = Literal["f32", "f16", "bf16"]
+Precision = Literal["f32", "f16", "bf16", "int8"]
 Base = Literal["none", "nearest", "bicubic"]
 Form = Literal["onnx", "torch"]
+Purpose = Literal["clean", "restore"]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 FILES: dict[Form, str] = {"onnx": "network.onnx", "torch": "weights.safetensors"}
 """What a network is called where it is kept beside its spec."""
 
+INT8_SUFFIX = ".int8.onnx"
+"""What takes the place of ``.onnx`` in the name of the same network in 8-bit integers, which lies beside it."""
+
+UNSEEN_DB = 0.1
+"""dB of luma PSNR; a model that loses as much in int8, or more, is computed in it only where that is asked for."""
 
 INT8 = frozenset({"DequantizeLinear", "QuantizeLinear"})
 """ONNX operators that a network in 8-bit integers has, and no other one; for backends that must not be given any."""
@@ -29,6 +37,19 @@ class Quantized(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Luma PSNR lost against that model, in dB, on pictures it was not calibrated on."""
     between_db: float
     """Luma PSNR of its output against that model's, in dB."""
+    calibration: str
+    """What it was calibrated on, in words."""
+
+
+class Int8(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The network in 8-bit integers that a model has beside its own, and what it loses."""
+
+    sha256: str
+    """Hash of its file, lower-case hexadecimal."""
+    lost_db: float
+    """Luma PSNR lost against the model's own network, in dB, on pictures it was not calibrated on."""
+    between_db: float
+    """Luma PSNR of its output against that network's, in dB."""
     calibration: str
     """What it was calibrated on, in words."""
 
@@ -64,18 +85,34 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     element: Literal["f32", "f16"] = "f32"
     """Type of the ONNX's input and output tensors."""
     precisions: tuple[Precision, ...] = ("f32",)
-    """Precisions of arithmetic that the model tolerates, the preferred one first."""
+    """Precisions of arithmetic that the network tolerates, the preferred one first."""
     activations: int
     """Values that are alive at once at the widest place of the network, per input pixel (input and output
     included): times the bytes of a value it estimates the memory one stream takes."""
     content: str = "any"
     """Pictures the model is for: any, photo, anime."""
+    purpose: Purpose = "clean"
+    """``clean``: it enlarges and no more; ``restore``: it also takes compression, noise and blur away."""
     licence: str = "unknown"
     """SPDX identifier, or 'unknown'."""
+    made_by: str = ""
+    """The command that trained it, seed included; empty where it was not made here."""
     quantized: Quantized | None = None
     """For a network whose convolutions are in 8-bit integers."""
+    int8: Int8 | None = None
+    """For a model that can be computed in int8 too: a network of its own for that."""
     sha256: str
     """Hash of the ONNX file, lower-case hexadecimal."""
+
+    @property
+    def unasked(self) -> tuple[Precision, ...]:
+        """Precisions that may be taken where nobody asks for one, the preferred one first."""
+        return ("int8", *self.precisions) if self.int8 and self.int8.lost_db < UNSEEN_DB else self.precisions
+
+    @property
+    def tolerated(self) -> tuple[Precision, ...]:
+        """Precisions that may be asked for, the preferred one first."""
+        return self.unasked if not self.int8 or "int8" in self.unasked else (*self.unasked, "int8")
 
 
 def preferred(tolerated: Sequence[Precision], offered: Collection[Precision]) -> Precision | None:

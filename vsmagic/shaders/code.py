@@ -9,8 +9,7 @@ from vsmagic.shaders.picture import Range
 from vsmagic.shaders.product import Precision, arithmetic, hook
 from vsmagic.shaders.weights import block, texels
 
-LARGER = 1.2
-"""The shader runs where the picture is shown more than so many times as large as it is, on average over both sides."""
+_LARGER = 0.6
 
 
 def passes(network: Network, *, precision: Precision, value_range: Range) -> Iterator[str]:
@@ -25,14 +24,25 @@ def passes(network: Network, *, precision: Precision, value_range: Range) -> Ite
         )
 
 
+def larger(scale: int) -> float | None:
+    """Return how many times as large a picture must be shown, on average over both sides, for a shader to run.
+
+    1.2 times for one that doubles, 2.4 for one that enlarges four times: below that, more than 6 of 10 pixels that it
+    makes would be lost when the player fits them into its window, and a shader of a smaller scale does as well. One
+    that keeps the size always runs: None.
+    """
+    return None if scale == 1 else _LARGER * scale
+
+
 def _head(network: Network, number: int, layer: Layer) -> str:
     """Everything that is told to the player."""
+    shown = larger(network.scale)
     lines = [
         "HOOK LUMA",
         *(f"BIND {name}" for name in _bound(network, layer)),
         *_made(network, layer),
         # The mean of both sides holds for video that is shown turned by 90 degrees too.
-        f"WHEN OUTPUT.w OUTPUT.h * LUMA.w LUMA.h * / {LARGER**2:g} >",
+        *([f"WHEN OUTPUT.w OUTPUT.h * LUMA.w LUMA.h * / {shown**2:g} >"] if shown else []),
         f"DESC vsmagic {network.name} ({number + 1} of {len(network.layers)})",
     ]
     return "".join(f"//!{line}\n" for line in lines)

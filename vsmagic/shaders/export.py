@@ -1,11 +1,13 @@
 """Make a shader: what it is in words, then its textures and passes."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args
 
+from vsmagic.files import write_atomically
 from vsmagic.models import registry
 from vsmagic.models.registry import Model
 from vsmagic.shaders import code
-from vsmagic.shaders.code import LARGER
 from vsmagic.shaders.network import Network, read
 from vsmagic.shaders.picture import Range
 from vsmagic.shaders.product import Precision
@@ -57,10 +59,26 @@ def embedded() -> list[tuple[Model, Work]]:
     return [(model, work(read(model))) for model in models if model.spec.channels == 1 and model.passes == 1]
 
 
+def write_all(folder: Path) -> Iterator[Path]:
+    """Write every embedded model that can be a shader, in every precision and for every range; yield each file.
+
+    Raises:
+        ModelError: a network is none that a shader is written for.
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for model, _ in embedded():
+        for precision in PRECISIONS:
+            for value_range in RANGES:
+                path = folder / file_name(model.name, precision, value_range)
+                write_atomically(path, shader(model, precision=precision, value_range=value_range).encode())
+                yield path
+
+
 def _head(model: Model, network: Network, precision: Precision, value_range: Range) -> str:
     cost = work(network)
     return f"""\
-{model.name}: luma enlarged {network.scale} times by a neural network, for mpv (vo=gpu, vo=gpu-next) and libplacebo.
+{model.name}: luma {_done(model)} by a neural network, for mpv (vo=gpu, vo=gpu-next) and libplacebo.
 Made by vsmagic from the network with SHA-256 {model.spec.sha256}.
 Licence: {model.spec.licence}
 
@@ -69,6 +87,20 @@ Licence: {model.spec.licence}
 What is kept between passes is in mpv's own texture format, 16-bit floats normally.
 
 Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3.
-Runs where the picture is shown more than {LARGER:g} times as large as it is, both ways on average.
+{_when(network)}
 {cost.multiply_adds:,.0f} multiply-adds and {cost.fetches:.0f} texels read for a pixel of the output.
 """
+
+
+def _done(model: Model) -> str:
+    """Say what becomes of luma."""
+    enlarged = "" if model.spec.scale == 1 else f"enlarged {model.spec.scale} times"
+    restored = "restored" if model.spec.purpose == "restore" or not enlarged else ""
+    return " and ".join(filter(None, [restored, enlarged]))
+
+
+def _when(network: Network) -> str:
+    shown = code.larger(network.scale)
+    if shown is None:
+        return "Runs always, and keeps the picture's size."
+    return f"Runs where the picture is shown more than {shown:g} times as large as it is, both ways on average."

@@ -97,7 +97,7 @@ def read(model: Model) -> Network:
         base=spec.base,
         multiple=math.lcm(spec.multiple, chain.cell),
     )
-    if network.scale < 2 or network.scale * network.cell != shuffle or network.scale != spec.scale:
+    if network.scale * network.cell != shuffle or network.scale != spec.scale:
         raise _not_written(model.path, f"a shuffle by {shuffle} after a stride of {network.cell}")
     return network
 

@@ -47,7 +47,8 @@ float enlarged(ivec2 at) {
 
 def enlarged(network: Network) -> str:
     """Return a function for what the network's output is added to: luma as it is stored, at a pixel of the output."""
-    code = {"none": "", "nearest": _NEAREST, "bicubic": _BICUBIC}[network.base]
+    same = _NEAREST if network.scale == 1 else _BICUBIC  # at the picture's own size, the weights are 0, 1, 0, 0
+    code = {"none": "", "nearest": _NEAREST, "bicubic": same}[network.base]
     return code.replace("SCALE", str(network.scale))
 
 

@@ -54,4 +54,4 @@ def _fetches(network: Network, layer: Layer) -> float:
 
 
 def _of_base(network: Network) -> int:
-    return {"none": 0, "nearest": 1, "bicubic": 16}[network.base]
+    return {"none": 0, "nearest": 1, "bicubic": 1 if network.scale == 1 else 16}[network.base]

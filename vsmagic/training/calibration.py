@@ -1,7 +1,7 @@
 """Pictures to quantize a model with: generated ones, or those of a clip.
 
 A network is calibrated on small pictures, as it will see them, and its loss is measured on other ones that were
-reduced from a truth. Generated pictures have luma only; for RGB, a second and a third one give each its colours.
+reduced from a truth. One that restores luma sees them worn.
 """
 
 import logging
@@ -17,17 +17,15 @@ from vsmagic.models.loss import Sample
 from vsmagic.models.quantize import Pictures
 from vsmagic.models.spec import ModelSpec
 from vsmagic.source import source
-from vsmagic.training.degrade import Plane, halve, resample, resampling, to_bytes, to_plane
-from vsmagic.training.pictures import picture
+from vsmagic.training.degrade import Plane, reduced, resample, resampling, to_bytes, to_plane
+from vsmagic.training.pictures import RGB, luma, picture
+from vsmagic.training.wear import worn
 
 log = logging.getLogger(__name__)
 
 CALIBRATION = 24
 CHECK = 12
 _SIDE = 64
-# Chroma of half the amplitude that luma has, by BT.709: most colours are muted, some are cut off at their purest.
-_CHROMA = 0.5
-_RGB_OF_YCC = np.array([[1, 0, 1.5748], [1, -0.1873, -0.4681], [1, 1.8556, 0]], dtype=np.float32)
 
 type Frame = Plane
 """``[channels, height, width]``, 0 to 1, of 8 bits a value."""
@@ -43,11 +41,20 @@ def generated(spec: ModelSpec, *, seed: int = 0, calibration: int = CALIBRATION,
         check: how many to measure the loss on; others than those.
     """
     small, large = _side(_SIDE, spec.multiple), _side(_SIDE, spec.multiple) * spec.scale
-    taken = [_drawn(seed, n, 2 * small, spec.channels) for n in range(calibration)]
-    truths = [_drawn(seed, n, large + large % 2, spec.channels) for n in range(calibration, calibration + check)]
+    even = large + large % 2
     return Pictures(
-        calibration=[np.stack([to_plane(halve(plane)) for plane in planes])[None] for planes in taken],
-        check=[_sample(to_plane(planes[:, :large, :large]), spec) for planes in truths],
+        calibration=[
+            _reduced(picture(seed, n, 2 * small), _random(seed, n), spec, 2)[None] for n in range(calibration)
+        ],
+        check=[
+            _sample(
+                _planes(truth, spec.channels)[:, :large, :large],
+                spec,
+                _reduced(truth, _random(seed, n), spec, spec.scale) if spec.purpose == "restore" else None,
+            )
+            for n in range(calibration, calibration + check)
+            for truth in [picture(seed, n, even)]
+        ],
         source=f"{calibration} generated pictures (seed {seed})",
     )
 
@@ -84,29 +91,39 @@ def _side(least: int, multiple: int) -> int:
     return -(-least // multiple) * multiple
 
 
-def _drawn(seed: int, number: int, size: int, channels: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """Draw ``[channels, size, size]`` in 8 bits."""
-    if channels == 1:
-        return picture(seed, number, size)[None]
-    luma, *chroma = (to_plane(picture(seed, 3 * number + n, size)) for n in range(3))
-    planes = np.stack([luma, *((plane - 0.5) * _CHROMA for plane in chroma)])
-    return to_bytes(np.tensordot(_RGB_OF_YCC, planes, axes=1))
+def _random(seed: int, number: int) -> np.random.Generator:
+    return np.random.default_rng([seed, number, 1])
 
 
-def _sample(truth: Frame, spec: ModelSpec) -> Sample:
-    """Reduce a truth to what the network sees, and enlarge that to what its output is added to."""
+def _planes(drawn: RGB, channels: int) -> Frame:
+    """Return what a network sees of a picture at its size, RGB or luma."""
+    return to_plane(luma(drawn)[None] if channels == 1 else np.ascontiguousarray(drawn.transpose(2, 0, 1)))
+
+
+def _reduced(drawn: RGB, random: np.random.Generator, spec: ModelSpec, times: int) -> Frame:
+    """Return a picture that many times smaller; worn, where the network restores luma."""
+    if spec.purpose == "restore" and spec.channels == 1:
+        return to_plane(worn(random, drawn, times)[None])
+    planes = to_bytes(_planes(drawn, spec.channels))
+    return to_plane(np.stack([reduced(plane, times) for plane in planes]))
+
+
+def _sample(truth: Frame, spec: ModelSpec, small: Frame | None = None) -> Sample:
+    """Pair a truth with what the network sees, which is the truth made smaller unless it is given, and its base."""
     size = truth.shape[1]
     down, up = resampling(size, size // spec.scale), resampling(size // spec.scale, size)
-    small = to_plane(np.stack([to_bytes(resample(down, plane, down)) for plane in truth]))[None]
+    if small is None:
+        small = to_plane(np.stack([to_bytes(resample(down, plane, down)) for plane in truth]))
+    seen = small[None]
     base: Plane | float
     match spec.base:
         case "none":
             base = 0.0
         case "nearest":
-            base = small.repeat(spec.scale, axis=2).repeat(spec.scale, axis=3)
+            base = seen.repeat(spec.scale, axis=2).repeat(spec.scale, axis=3)
         case "bicubic":
-            base = np.stack([resample(up, plane, up) for plane in small[0]])[None]
-    return Sample(small=small, truth=truth[None], base=base)
+            base = np.stack([resample(up, plane, up) for plane in small])[None]
+    return Sample(small=seen, truth=truth[None], base=base)
 
 
 def _floats(clip: vs.VideoNode, channels: int) -> vs.VideoNode:

@@ -71,25 +71,27 @@ def resample(rows: Plane, plane: Plane, columns: Plane) -> Plane:
     return cast(Plane, rows @ plane @ columns.T)
 
 
-def halve(picture: Picture) -> Picture:
-    """Make the small picture: 8-bit ``[2h, 2w]`` to ``[h, w]``, as MATLAB's ``imresize(picture, 0.5)`` does.
+def reduced(picture: Picture, scale: int) -> Picture:
+    """Make the small picture: 8-bit ``[scale * h, scale * w]`` to ``[h, w]``, as MATLAB's ``imresize`` does.
 
-    Like MATLAB it resamples the columns first, rounds to 8 bits, and then resamples the rows.
+    Like MATLAB it resamples the columns first, rounds to 8 bits, and then resamples the rows. Scale 1 changes nothing.
 
     Raises:
-        ValueError: the height or the width is odd.
+        ValueError: the height or the width is no multiple of the scale.
     """
     height, width = picture.shape
-    if height % 2 or width % 2:
-        raise ValueError(f"halve: the picture is {width}x{height}; both sizes must be even. Crop it by one pixel.")
-    lower = to_bytes(np.matmul(resampling(height, height // 2), to_plane(picture)))
-    return to_bytes(np.matmul(to_plane(lower), resampling(width, width // 2).T))
+    if height % scale or width % scale:
+        raise ValueError(f"reduced: the picture is {width}x{height}; both sizes must be multiples of {scale}. Crop it.")
+    if scale == 1:
+        return picture
+    lower = to_bytes(np.matmul(resampling(height, height // scale), to_plane(picture)))
+    return to_bytes(np.matmul(to_plane(lower), resampling(width, width // scale).T))
 
 
-def double(plane: Plane) -> Plane:
-    """Enlarge ``[h, w]`` to ``[2h, 2w]``: the base the network's residual is added to."""
+def enlarged(plane: Plane, scale: int) -> Plane:
+    """Enlarge ``[h, w]`` to ``[scale * h, scale * w]``: the base the network's residual is added to."""
     height, width = plane.shape
-    return resample(resampling(height, 2 * height), plane, resampling(width, 2 * width))
+    return resample(resampling(height, scale * height), plane, resampling(width, scale * width))
 
 
 def to_bytes(plane: Plane) -> Picture:

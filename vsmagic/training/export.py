@@ -5,8 +5,10 @@ bytes whatever exporter torch ships with, and every backend reads it.
 """
 
 import hashlib
+import logging
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -14,49 +16,76 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
-from vsmagic.errors import ModelError
+from vsmagic.errors import ModelError, SetupError
 from vsmagic.files import write_atomically
-from vsmagic.models.spec import ModelSpec, encode_spec
-from vsmagic.training.nets import LumaDoubler
+from vsmagic.models import quantize
+from vsmagic.models.spec import INT8_SUFFIX, ModelSpec, encode_spec
+from vsmagic.training.nets import LumaNet
+from vsmagic.training.options import TrainOptions
+
+log = logging.getLogger(__name__)
 
 OPSET = 17
 IR_VERSION = 8
 TOLERANCE = 1e-5
 
+_CONTENTS = {"live": "any", "animation": "anime"}
+"""What models for each content are for, in the words of the list: drawings are among what is drawn for film."""
 
-def export(net: LumaDoubler, folder: Path, name: str) -> ModelSpec:
-    """Write ``NAME.onnx`` and ``NAME.json``; each takes its name only when complete and verified.
+
+def export(net: LumaNet, options: TrainOptions) -> ModelSpec:
+    """Write ``NAME.onnx``, ``NAME.int8.onnx`` and ``NAME.json``; each takes its name only when complete and verified.
+
+    The network in 8-bit integers is made where the ``quantize`` extra is installed and there are layers to gain by it.
 
     Raises:
         ModelError: the ONNX does not compute what the network computes.
     """
+    name, folder = options.name, options.output
     model = build_onnx(net, name)
     _verify(net, model)
     content = model.SerializeToString(deterministic=True)
-    spec = _spec(net, name, hashlib.sha256(content).hexdigest())
+    spec = _spec(net, options, hashlib.sha256(content).hexdigest())
     write_atomically(folder / f"{name}.onnx", content)
+    spec = _with_int8(spec, content, folder)
     write_atomically(folder / f"{name}.json", encode_spec(spec))
     return spec
 
 
-def _spec(net: LumaDoubler, name: str, sha256: str) -> ModelSpec:
+def _spec(net: LumaNet, options: TrainOptions, sha256: str) -> ModelSpec:
     return ModelSpec(
-        name=name,
-        scale=2,
+        name=options.name,
+        scale=net.scale,
         channels=1,
         base="bicubic",
         multiple=2,
         halo=net.halo,
         precisions=("bf16", "f32", "f16"),
         activations=net.activations,
-        content="any",
+        content=_CONTENTS[options.content],
+        purpose=options.purpose,
         licence="MIT",
+        made_by=options.command(),
         sha256=sha256,
     )
 
 
-def build_onnx(net: LumaDoubler, name: str) -> onnx.ModelProto:
-    """The network as ONNX: ``luma [n, 1, h, w]`` to ``residual [n, 1, 2h, 2w]``, float32, n, h and w free."""
+def _with_int8(spec: ModelSpec, content: bytes, folder: Path) -> ModelSpec:
+    """Write the same network in 8-bit integers, and return the facts with its."""
+    from vsmagic.training import calibration
+
+    try:
+        network, made = quantize.embed(content, spec, calibration.generated(spec), tell=log.info)
+    except SetupError as error:
+        log.warning("%s in 8-bit integers was not made: %s", spec.name, error)
+        return spec
+    write_atomically(folder / f"{spec.name}{INT8_SUFFIX}", network)
+    log.info("%s in 8-bit integers loses %.3f dB", spec.name, made.lost_db)
+    return msgspec.structs.replace(spec, int8=made)
+
+
+def build_onnx(net: LumaNet, name: str) -> onnx.ModelProto:
+    """The network as ONNX, float32: ``luma [n, 1, h, w]`` to ``residual [n, 1, scale * h, scale * w]``, sizes free."""
     nodes, weights = _convolution(net.head, "luma", "head", relu=True)
     last = "head"
     for number, convolution in enumerate(net.body):
@@ -64,12 +93,12 @@ def build_onnx(net: LumaDoubler, name: str) -> onnx.ModelProto:
         nodes, weights, last = nodes + more, weights + numbers, f"body{number}"
     nodes.append(helper.make_node("Add", [last, "head"], ["sum"]))
     more, numbers = _convolution(net.tail, "sum", "tail", relu=False)
-    nodes += [*more, helper.make_node("DepthToSpace", ["tail"], ["residual"], blocksize=4, mode="CRD")]
+    nodes += [*more, helper.make_node("DepthToSpace", ["tail"], ["residual"], blocksize=2 * net.scale, mode="CRD")]
     graph = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info("luma", onnx.TensorProto.FLOAT, ["n", 1, "h", "w"])],
-        [helper.make_tensor_value_info("residual", onnx.TensorProto.FLOAT, ["n", 1, "h2", "w2"])],
+        [helper.make_tensor_value_info("residual", onnx.TensorProto.FLOAT, ["n", 1, "sh", "sw"])],
         weights + numbers,
     )
     opset = helper.make_opsetid("", OPSET)
@@ -103,7 +132,7 @@ def _convolution(
     return nodes, weights
 
 
-def _verify(net: LumaDoubler, model: onnx.ModelProto) -> None:
+def _verify(net: LumaNet, model: onnx.ModelProto) -> None:
     """Compare the ONNX with the network on random luma, two pictures at a time and not square."""
     luma = np.random.default_rng(0).random((2, 1, 22, 30), dtype=np.float32)
     with torch.inference_mode():

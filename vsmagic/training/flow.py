@@ -63,7 +63,7 @@ def train_flow(options: FlowOptions) -> tuple[FlowNet, MotionSpec]:
     what = run.identity(_told(options))
     checkpoint = options.output / f"{options.name}.checkpoint"
     with run.reproducible(options.threads):
-        state = run.begin(FlowNet, options.seed, options.peak_rate)
+        state = run.begin(FlowNet, options.seed, run.adamw(options.peak_rate))
         if options.start is not None:
             _start(state, options.start)
         run.restore(state, checkpoint, what)
@@ -167,8 +167,8 @@ def _step(state: run.State[FlowNet], options: FlowOptions, given: Patches) -> No
         true = functional.avg_pool2d(way, size[0] // motion.shape[2])
         loss = loss + options.guidance * _charbonnier(motion - true, 0.1)
     loss = loss + options.choice * _wrong_choice(found.share, given)
-    rate = run.rate_at(state.step, steps=options.steps, warmup=options.warmup, peak=options.peak_rate)
-    run.advance(state, loss, rate=rate, memory=options.memory, steepest=_STEEPEST)
+    share = run.share_at(state.step, steps=options.steps, warmup=options.warmup)
+    run.advance(state, loss, share=share, memory=options.memory, steepest=_STEEPEST)
 
 
 def _wrong_choice(share: Tensor, given: Patches) -> Tensor:

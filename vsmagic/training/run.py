@@ -4,8 +4,8 @@ import io
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from vsmagic.files import write_atomically
 
 log = logging.getLogger(__name__)
 
+type Optimiser = torch.optim.Optimizer
+
 
 @dataclass
 class State[Net: nn.Module]:
@@ -25,41 +27,60 @@ class State[Net: nn.Module]:
     net: Net
     average: Net
     """Running mean of the weights, which is what is exported."""
-    optimiser: torch.optim.AdamW
+    optimisers: tuple[Optimiser, ...]
+    """Each moves weights of its own."""
     step: int = 0
     loss: float | None = None
     """Of the last step this process made."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """What was measured on the way, by the number of the step."""
+    beside: dict[str, nn.Module | Optimiser] = field(default_factory=dict)
+    """What else changes while training, by name: a critic, and what moves it."""
 
 
-def begin[Net: nn.Module](make: Callable[[], Net], seed: int, rate: float) -> State[Net]:
-    """Return a fresh state; the weights follow from the seed."""
+def begin[Net: nn.Module](
+    make: Callable[[], Net], seed: int, optimisers: Callable[[Net], Sequence[Optimiser]], *, device: str = "cpu"
+) -> State[Net]:
+    """Return a fresh state; the weights follow from the seed, whatever the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = make().to(memory_format=torch.channels_last)
-    average = make()
+        net = make()
+    average = make().to(device)
     average.load_state_dict(net.state_dict())
-    return State(net, average, torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4))
+    net = net.to(device, memory_format=torch.channels_last)
+    return State(net, average, tuple(optimisers(net)))
 
 
-def rate_at(step: int, *, steps: int, warmup: int, peak: float) -> float:
-    """Learning rate: a straight rise, then half a cosine down to 0."""
+def adamw(rate: float) -> Callable[[nn.Module], list[Optimiser]]:
+    """Return what makes AdamW for all weights of a network, with this rate at its highest."""
+    return lambda net: [torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4)]
+
+
+def share_at(step: int, *, steps: int, warmup: int) -> float:
+    """Share of the highest learning rate: a straight rise, then half a cosine down to 0."""
     if step < warmup:
-        return peak * (step + 1) / warmup
-    share = (step - warmup) / max(steps - warmup, 1)
-    return peak * 0.5 * (1 + math.cos(math.pi * share))
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+
+
+def descend(optimisers: Sequence[Optimiser], loss: torch.Tensor, *, share: float, steepest: float = math.inf) -> None:
+    """Take a step down a loss, with a share of every group's highest rate; gradients are cut to ``steepest``."""
+    for optimiser in optimisers:
+        optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = share * group.setdefault("peak", group["lr"])
+            if steepest < math.inf:
+                nn.utils.clip_grad_norm_(group["params"], steepest)
+        optimiser.step()
 
 
 def advance[Net: nn.Module](
-    state: State[Net], loss: torch.Tensor, *, rate: float, memory: float, steepest: float = math.inf
+    state: State[Net], loss: torch.Tensor, *, share: float, memory: float, steepest: float = math.inf
 ) -> None:
-    """Follow the gradient of a loss, cut to a length of ``steepest``; let the running mean follow the weights."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    if steepest < math.inf:
-        nn.utils.clip_grad_norm_(state.net.parameters(), steepest)
-    state.optimiser.step()
+    """Take a step down a loss, and let the running mean follow the weights; ``memory`` is what it keeps."""
+    descend(state.optimisers, loss, share=share, steepest=steepest)
     state.step += 1
     state.loss = float(loss.detach())
     kept = min(memory, state.step / (state.step + 10))
@@ -94,9 +115,8 @@ def save[Net: nn.Module](state: State[Net], path: Path, what: str) -> None:
     content = {
         "options": what,
         "step": state.step,
-        "net": state.net.state_dict(),
-        "average": state.average.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
+        "history": state.history,
+        "states": {name: part.state_dict() for name, part in _parts(state).items()},
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -117,11 +137,16 @@ def restore[Net: nn.Module](state: State[Net], path: Path, what: str) -> None:
             f"{path}: an unfinished run with other options ({content['options']}). "
             "Repeat those, name another --output, or delete the file."
         )
-    state.net.load_state_dict(content["net"])
-    state.average.load_state_dict(content["average"])
-    state.optimiser.load_state_dict(content["optimiser"])
-    state.step = content["step"]
+    for name, part in _parts(state).items():
+        part.load_state_dict(content["states"][name])
+    state.step, state.history = content["step"], content["history"]
     log.info("taking up the run at step %d", state.step)
+
+
+def _parts[Net: nn.Module](state: State[Net]) -> dict[str, nn.Module | Optimiser]:
+    """All that has weights or moments, by name."""
+    moving = {f"optimiser{number}": optimiser for number, optimiser in enumerate(state.optimisers)}
+    return {"net": state.net, "average": state.average, **moving, **state.beside}
 
 
 def write_facts(path: Path, what: str, facts: Mapping[str, Any]) -> None:

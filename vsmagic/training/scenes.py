@@ -1,6 +1,6 @@
 """Generated moving scenes: three moments of one, and where everything went in between.
 
-A scene is a background and up to five layers over it, each a picture of :mod:`vsmagic.training.pictures` in colour,
+A scene is a background and up to five layers over it, each a picture of :mod:`vsmagic.training.pictures` recoloured,
 cut out by a shape (round, cornered, thin, fenced, written, or holes) and moving in its own way beside the camera's:
 straight, turning, growing and bending. Because the motion is known, the network can be told both what the frame at
 the time between looks like and how far each of its pixels is from where it was and will be.
@@ -22,8 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
-from vsmagic.training.degrade import Picture
-from vsmagic.training.pictures import Random, curve, outline, smooth_noise, words
+from vsmagic.training.pictures import RGB, Random, curve, luma, outline, smooth_noise, words
 
 MASK_SIZE = 160
 """Height and width of a layer's shape in pixels of its picture."""
@@ -66,7 +65,7 @@ def scene(seed: int, number: int, size: int, textures: NDArray[np.uint8], pace: 
         number: which of the seed's scenes, from 0.
         size: height and width in pixels.
         pace: how things move.
-        textures: 8-bit luma pictures ``[count, side, side]`` that layers are made of.
+        textures: 8-bit RGB pictures ``[count, side, side, 3]`` whose luma layers are made of.
     """
     random = np.random.default_rng([seed, number])
     time = float(random.choice([0.5, random.uniform(0.05, 0.95)]))
@@ -88,7 +87,7 @@ def scene(seed: int, number: int, size: int, textures: NDArray[np.uint8], pace: 
 
 
 def pool(
-    seed: int, numbers: Sequence[int], size: int, textures: Sequence[Picture], *, pace: Pace, workers: int = 1
+    seed: int, numbers: Sequence[int], size: int, textures: Sequence[RGB], *, pace: Pace, workers: int = 1
 ) -> list[Scene]:
     """Draw scenes of a seed, in order, on this many processes."""
     draw = partial(_drawn, seed, size, pace)
@@ -280,11 +279,11 @@ def _coloured(random: Random, textures: NDArray[np.uint8]) -> Tensor:
 
     Most are as pale as life; some are as loud as drawings and charts, some in a few flat shades.
     """
-    chosen = textures[random.integers(0, len(textures), 3)].astype(np.float32) / 255
+    chosen = luma(textures[random.integers(0, len(textures), 3)]).astype(np.float32) / 255
     if random.random() < _FLAT:
         shades = float(random.integers(1, 5))
         chosen = (chosen * shades).round() / shades
-    luma = chosen[0]
+    level = chosen[0]
     loud = random.random() < _LOUD
     weights = random.uniform(-1.2, 1.2, 2) if loud else random.exponential(0.25, 2)
     tints = random.normal(0, 0.35 if loud else 0.08, 2)
@@ -292,7 +291,7 @@ def _coloured(random: Random, textures: NDArray[np.uint8]) -> Tensor:
         np.float32(weight) * (plane - 0.5) + np.float32(tint)
         for weight, plane, tint in zip(weights, chosen[1:], tints, strict=True)
     )
-    planes = np.stack([luma + red, luma - 0.5 * red - 0.2 * blue, luma + blue])
+    planes = np.stack([level + red, level - 0.5 * red - 0.2 * blue, level + blue])
     return torch.from_numpy(planes.clip(0, 1))
 
 

@@ -9,9 +9,9 @@ loader           bestsource (default) or ffms2
 chain            filters: JSON text, or the path of a .json or .toml file; excludes the flags below
 keyframes        JSON file for dezoom
 easing, fit      how dezoom moves between keyframes, and what it does when the aspect changes
-scale            factor, 1 for none
+scale            factor; 1 keeps the size
 size             WIDTHxHEIGHT
-target           auto (default, unless frames are added)
+target           auto (default, unless frames are added or the model is x1)
 model, denoise,  of the upscaler
 backend,
 precision, tile

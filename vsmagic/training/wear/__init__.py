@@ -1,0 +1,13 @@
+"""Wear: a small picture as old video shows it, made from a large clean one, to train networks that restore.
+
+A picture goes the way that real ones went: through a lens, to a smaller size, with noise, perhaps sharpened and
+interlaced, and then through real encoders (PyAV), as a short clip that stands still or pans, so that frames of every
+kind occur. How much of it happens is drawn at random; one in eight pictures stays clean apart from the resize, so that
+a network learns to leave good pictures alone.
+"""
+
+from vsmagic.training.wear.chain import Worn, wear, worn
+from vsmagic.training.wear.codecs import CODECS_FOR_EVALUATION, compressed
+from vsmagic.training.wear.colour import luma
+
+__all__ = ["CODECS_FOR_EVALUATION", "Worn", "compressed", "luma", "wear", "worn"]
