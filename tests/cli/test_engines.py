@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from vsmagic.engine import gpu
 from vsmagic.engine.gpu import Gpu
 from vsmagic.engine.library import TENSORRT_RTX
 from vsmagic.engine.store import Store
 from vsmagic.errors import BackendError
+from vsmagic.models import registry
 
 BUILD = ("engines", "build", "--model", "magic-x2", "--precision", "f16")
 
@@ -68,8 +70,10 @@ def test_from_nothing_to_nothing(run):
 
 
 @needs_builder
-def test_sizes_are_padded_as_the_model_wants_and_every_pass_has_its_engine(run):
-    built = run("engines", "build", "--model", "magic-x4", "--compute-capability", "8.9", "--shape", "63x47")
+def test_sizes_are_padded_as_the_model_wants_and_every_pass_has_its_engine(run, monkeypatch):
+    twice = replace(registry.resolve("magic-x2"), passes=2)
+    monkeypatch.setattr(registry, "resolve", lambda _: twice)
+    built = run("engines", "build", "--model", "magic-x2", "--compute-capability", "8.9", "--shape", "63x47")
     assert [line.split("  ")[2] for line in built.out.splitlines()] == ["64x48", "126x94"]
 
 

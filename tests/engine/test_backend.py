@@ -136,7 +136,8 @@ def test_trouble_with_the_device_builds_nothing_again(plugin, request_, clip, rt
 def test_a_model_of_two_passes_has_an_engine_for_each_size(plugin, rtx, clip, monkeypatch):
     monkeypatch.setattr(select, "trouble", lambda _: None)
     luma = clip.std.ShufflePlanes(0, vs.GRAY)
-    plan = Plan(model=registry.resolve("magic-x4"), backend=trt.TRT_RTX, precision="f16")
+    twice = msgspec.structs.replace(registry.resolve("magic-x2"), passes=2)
+    plan = Plan(model=twice, backend=trt.TRT_RTX, precision="f16")
     result = infer.infer(luma, plan)
     assert (result.width, result.height) == (256, 192)
     sizes = {engine.record.key.shapes.opt for engine in Store().all()}

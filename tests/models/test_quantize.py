@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import vapoursynth as vs
 from click.testing import CliRunner
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
@@ -278,7 +279,6 @@ def test_what_cannot_be_quantized_is_told(magic: registry.Model, tmp_path: Path)
     before = store.added_names()
     for name, kind, words in [
         ("auto", OptionError, "no single model"),
-        ("magic-x4", OptionError, "quantize magic-x2"),
         ("nonsense", ModelError, "not known"),
         (str(chain(tmp_path / "two.onnx", 2)), ModelError, "2 convolutions"),
         (str(chain(tmp_path / "half.onnx", 4, kind=TensorProto.FLOAT16)), ModelError, "float16"),
@@ -287,6 +287,13 @@ def test_what_cannot_be_quantized_is_told(magic: registry.Model, tmp_path: Path)
         with pytest.raises(kind, match=re.escape(words)):
             quantize(name, few)
     assert store.added_names() == before
+
+
+def test_one_pass_is_quantized_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = replace(registry.resolve("magic-x2"), name="twice", passes=2)
+    monkeypatch.setattr(registry, "resolve", lambda _: twice)
+    with pytest.raises(OptionError, match=r"twice applies magic-x2 2 times; quantize magic-x2\."):
+        quantize("twice", few)
 
 
 def test_a_model_is_made_once(magic: registry.Model) -> None:

@@ -210,6 +210,26 @@ def test_below_a_named_profile_come_those_of_its_own_content(lua: Lua) -> None:
     assert [option["id"] for option in ladder] == ["animation-balanced", "animation-performance"]
 
 
+def test_a_named_profile_goes_before_the_others_of_its_tier(lua: Lua) -> None:
+    given = json.loads(PROFILES.read_text())
+    given["pictures"].insert(1, {**given["pictures"][0], "name": "live-other"})
+    assert ladder_of(lua, given, "auto")[:2] == ["live-quality", "live-other"]
+    assert ladder_of(lua, given, "live-other") == ["live-other", "live-balanced", "live-performance"]
+
+
+def test_what_is_for_its_name_alone_is_never_taken_by_itself(lua: Lua) -> None:
+    given = json.loads(PROFILES.read_text())
+    given["pictures"].insert(2, {**given["pictures"][1], "name": "live-restore", "named_only": True})
+    plain = ["live-quality", "live-balanced", "live-performance"]
+    assert ladder_of(lua, given, "auto") == ladder_of(lua, given, "live-quality") == plain
+    assert ladder_of(lua, given, "live-restore") == ["live-restore", "live-performance"]
+
+
+def ladder_of(lua: Lua, given: dict[str, Any], picture: str) -> list[str]:
+    wish = lua.table({"picture": picture, "content": "live", "motion": "off", "factors": []})
+    return [option["id"] for option in lua.plain(lua.module("choose").ladder(lua.table(given), wish))]
+
+
 def test_ladders_descend(lua: Lua) -> None:
     choose = lua.module("choose")
     wish = lua.table({"picture": "auto", "content": "live", "motion": "off", "factors": []})
@@ -314,6 +334,11 @@ def test_frames_are_added_before_the_picture_is_enlarged(lua: Lua) -> None:
     assert [step["filter"] for step in told["chain"]] == ["interpolate", "upscale"]
     assert told["chain"][0] == {"filter": "interpolate", "model": "mvtools", "multiplier": "5/2"}
     assert chain.words(option) == "5/2 times the frames by mvtools, then 2x magic-x2"
+
+
+def test_a_step_that_keeps_the_size_is_told_by_its_model(lua: Lua) -> None:
+    picture = {"steps": [{"filter": "upscale", "model": "mine-x1"}, {"filter": "upscale", "scale": 1.5, "model": "it"}]}
+    assert lua.module("chain").words(lua.table({"picture": picture})) == "mine-x1, then 1.5x it"
 
 
 values = st.recursive(

@@ -38,11 +38,18 @@ def changed(tmp_path):
 
 
 def test_each_content_has_every_tier_and_two_of_them_with_nothing_to_fetch(known):
-    found = [(picture.content, picture.tier) for picture in known.profiles.pictures]
-    assert set(found) == set(product(("live", "animation"), profiles.TIERS))
+    found = [picture for picture in known.profiles.pictures if not picture.named_only]
+    assert {(picture.content, picture.tier) for picture in found} == set(product(("live", "animation"), profiles.TIERS))
+    own = [picture for picture in found if catalogue.find(picture.steps[0]["model"]).embedded]
     for content in ("live", "animation"):
-        own = [p for p in known.profiles.pictures if p.content == content and p.steps[0]["model"].startswith("magic-")]
-        assert {picture.tier for picture in own} == {"balanced", "performance"}
+        assert {picture.tier for picture in own if picture.content == content} == {"balanced", "performance"}
+
+
+def test_what_restores_is_taken_by_its_name_alone(known):
+    for picture in known.profiles.pictures:
+        models = [step.model for step in known.picture(picture.name).steps]
+        restores = any(catalogue.find(model).purpose == "restore" for model in models)
+        assert picture.named_only or not restores
 
 
 def test_every_name_of_a_model_is_one(known):
@@ -85,6 +92,10 @@ def test_reading_loads_no_vapoursynth():
     assert done.stdout == "False\n"
 
 
+def _fast(given):
+    return next(picture for picture in given["pictures"] if picture["name"] == "live-performance")
+
+
 def test_paths_of_models_are_taken_from_the_files_folder(changed):
     file = changed(lambda given: given["pictures"][0]["steps"][0].update(model="mine.onnx"))
     (step,) = profiles.load(file).picture("live-quality").steps
@@ -96,12 +107,12 @@ def test_paths_of_models_are_taken_from_the_files_folder(changed):
     [
         (lambda p: p["pictures"][1].update(name="live-quality"), OptionError, "'live-quality' is the name of two"),
         (lambda p: p["motions"][0].update(name="live-quality"), OptionError, "'live-quality' is the name of two"),
-        (lambda p: p["pictures"][2].update(tier="best"), OptionError, r"Invalid enum value 'best'.*pictures"),
-        (lambda p: p["pictures"][2].update(colour="red"), OptionError, "unknown field `colour`"),
-        (lambda p: p["pictures"][2].pop("title"), OptionError, "missing required field `title`"),
-        (lambda p: p["pictures"][2]["steps"][0].update(scales=2), ChainError, "live-performance: step 0.*`scales`"),
-        (lambda p: p["pictures"][2]["steps"][0].update(filter="up"), ChainError, "live-performance: step 0.*'up'"),
-        (lambda p: p["pictures"][2]["steps"].append(p["motions"][0]["step"]), OptionError, "performance adds frames"),
+        (lambda p: _fast(p).update(tier="best"), OptionError, r"Invalid enum value 'best'.*pictures"),
+        (lambda p: _fast(p).update(colour="red"), OptionError, "unknown field `colour`"),
+        (lambda p: _fast(p).pop("title"), OptionError, "missing required field `title`"),
+        (lambda p: _fast(p)["steps"][0].update(scales=2), ChainError, "live-performance: step 0.*`scales`"),
+        (lambda p: _fast(p)["steps"][0].update(filter="up"), ChainError, "live-performance: step 0.*'up'"),
+        (lambda p: _fast(p)["steps"].append(p["motions"][0]["step"]), OptionError, "performance adds frames"),
         (lambda p: p["motions"][0]["step"].update(multiplier=2), OptionError, "flow has to be an interpolate step"),
         (lambda p: p["motions"][0]["step"].update(filter="upscale"), OptionError, "flow has to be an interpolate step"),
         (lambda p: p["motions"][0]["step"].update(modell="x"), ChainError, "flow: step 0.*`modell`"),

@@ -18,7 +18,7 @@ from vsmagic.shipped import shipped
 
 SCRIPT = shipped("mpv") / "vsmagic.vpy"
 KEY = {"time": 0, "x": 0, "y": 0, "width": 9, "height": 9}
-OURS = ("magic-x2", "magic-x2-fast", "magic-x4", "magic-flow", "mvtools")
+OURS = ("magic-x2", "magic-x2-fast", "magic-restore-x2", "magic-flow", "mvtools")
 
 
 def option(user_data: object = "", *more: str) -> str:

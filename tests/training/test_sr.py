@@ -95,13 +95,15 @@ def test_patches_match_in_every_turn(options, scale):
     """The small patch is the large one reduced, whichever way both were turned; worn ones are not far from it."""
     options = replace(options, scale=scale, patch=12, purpose="clean" if scale > 1 else "restore")
     pool = pairs.collect(options)
+    errors = []
     for number in range(8):
         large, small = pairs.patches(pool, options, number)
         assert (large.shape, small.shape) == ((2, 1, 12 * scale, 12 * scale), (2, 1, 12, 12))
         for one, other in zip(large[:, 0].numpy(), small[:, 0].numpy(), strict=True):
             again = reduced((one * 255).round().astype(np.uint8), scale).astype(int)
-            error = np.abs(again - other * 255)[3:-3, 3:-3]
-            assert error.mean() < 30 if scale == 1 else error.max() <= 1.01
+            if one.std():  # not one of the few that are flat
+                errors.append(np.abs(again - other * 255)[3:-3, 3:-3])
+    assert np.mean(errors) < 30 if scale == 1 else np.max(errors) <= 1.01
 
 
 def test_a_pool_keeps_the_pictures_for_the_next_run(options, tmp_path, monkeypatch):
@@ -133,6 +135,7 @@ def test_a_run_goes_on_from_a_network_of_another_scale(options, tmp_path):
     assert not taken["tail.weight"].any()
     _, spec = sr.train_sr(onward)
     assert spec.scale == 4
+    assert spec.made_by == f"{options.command()} && {onward.command()}"
     with pytest.raises(ModelError, match="8 planes and 2 layers cannot begin one of 8 and 3"):
         sr.begin(replace(onward, depth=3))
 

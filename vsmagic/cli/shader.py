@@ -50,7 +50,7 @@ def _when(scale: int) -> str:
 @click.option("--range", "value_range", type=click.Choice(["limited", "full"]), default="limited", show_default=True,
               help="Range of the video's luma, which a shader is not told.")  # fmt: skip
 @click.option("--all", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Write all of vsmagic's own there, in both precisions and for both ranges.")  # fmt: skip
+              help="Write those of scripts/shaders there, in both precisions and for both ranges.")  # fmt: skip
 @click.pass_context
 def export(
     ctx: click.Context, /, *, name: str | None, output: Path | None, precision: str, value_range: str,
@@ -84,7 +84,7 @@ def export(
 
 
 def _export_all(ctx: click.Context, folder: Path) -> None:
-    """Write all shaders.
+    """Write the shaders that are shipped.
 
     Raises:
         UsageError: something is given that chooses among them.
@@ -92,7 +92,7 @@ def _export_all(ctx: click.Context, folder: Path) -> None:
     """
     for param in ctx.command.params:
         if param.name != "folder" and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{param.opts[0]} does not go with --all, which writes everything.")
+            raise click.UsageError(f"{param.opts[0]} does not go with --all, which writes what is shipped.")
     from vsmagic.errors import OutputError, reason
     from vsmagic.shaders import export as shaders
 

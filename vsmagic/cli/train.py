@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,11 +28,16 @@ def train() -> None:
 train.add_command(preview)
 
 
-def _folder(name: str, **more: Any) -> Any:
+type _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _folder(name: str, **more: Any) -> _Decorator:
+    """An option that names a folder which is there."""
     return click.option(name, type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER", **more)
 
 
-def _number(name: str, default: float, text: str, least: float = 1, **more: Any) -> Any:
+def _number(name: str, default: float, text: str, least: float = 1, **more: Any) -> _Decorator:
+    """An option that is a whole number, or one with a fraction, as its default is."""
     kind = click.IntRange(int(least)) if isinstance(default, int) else click.FloatRange(least)
     return click.option(name, type=kind, default=default, show_default=True, help=text, **more)
 

@@ -36,6 +36,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tier: Tier
     title: str
     """What a person reads on the screen."""
+    named_only: bool = False
+    """Taken where a person names it and never by itself: what it does is not for every video."""
     steps: list[dict[str, Any]]
 
 

@@ -16,6 +16,9 @@ from vsmagic.shaders.work import Work, work
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 RANGES: tuple[Range, ...] = get_args(Range)
 
+SHIPPED = ("magic-x2-fast", "magic-x2")
+"""The embedded models whose shaders are in ``scripts/shaders``; ``vsmagic shader export NAME`` writes any other."""
+
 _PRECISION: dict[Precision, str] = {
     "half": """\
 Precision: half. Products and their sums over four planes are 16-bit floats where the shader compiler has such a type
@@ -60,14 +63,14 @@ def embedded() -> list[tuple[Model, Work]]:
 
 
 def write_all(folder: Path) -> Iterator[Path]:
-    """Write every embedded model that can be a shader, in every precision and for every range; yield each file.
+    """Write every model of :data:`SHIPPED`, in every precision and for every range; yield each file.
 
     Raises:
         ModelError: a network is none that a shader is written for.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for model, _ in embedded():
+    for model in map(registry.resolve, SHIPPED):
         for precision in PRECISIONS:
             for value_range in RANGES:
                 path = folder / file_name(model.name, precision, value_range)

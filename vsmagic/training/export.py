@@ -18,8 +18,8 @@ from torch import nn
 
 from vsmagic.errors import ModelError, SetupError
 from vsmagic.files import write_atomically
-from vsmagic.models import quantize
-from vsmagic.models.spec import INT8_SUFFIX, ModelSpec, encode_spec
+from vsmagic.models import quantize, registry
+from vsmagic.models.spec import INT8_SUFFIX, ModelSpec, encode_spec, load_spec
 from vsmagic.training.nets import LumaNet
 from vsmagic.training.options import TrainOptions
 
@@ -65,9 +65,18 @@ def _spec(net: LumaNet, options: TrainOptions, sha256: str) -> ModelSpec:
         content=_CONTENTS[options.content],
         purpose=options.purpose,
         licence="MIT",
-        made_by=options.command(),
+        made_by=made_by(options),
         sha256=sha256,
     )
+
+
+def made_by(options: TrainOptions) -> str:
+    """Return the commands that make a network, one after the other: that of the network it began from comes first."""
+    if options.start is None:
+        return options.command()
+    facts = registry.resolve(options.start).path.with_suffix(".json")
+    before = load_spec(facts, ModelSpec).made_by if facts.exists() else ""
+    return " && ".join(filter(None, [before, options.command()]))
 
 
 def _with_int8(spec: ModelSpec, content: bytes, folder: Path) -> ModelSpec:

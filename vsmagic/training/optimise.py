@@ -39,7 +39,7 @@ class KernelMuon(torch.optim.Muon):
         """Move the kernels, in place."""
         for kernel, matrix in zip(self._kernels, self.param_groups[0]["params"], strict=True):
             matrix.grad = None if kernel.grad is None else _matrix(kernel.grad)
-        moved: float | None = super().step(closure)
+        moved: float | None = super().step(closure)  # type: ignore[no-untyped-call]
         return moved
 
 

@@ -45,9 +45,11 @@ def begin[Net: nn.Module](
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = make()
-    average = make().to(device)
+    average = make()
     average.load_state_dict(net.state_dict())
-    net = net.to(device, memory_format=torch.channels_last)
+    for one in (net, average):
+        one.to(device)
+    net.to(memory_format=torch.channels_last)
     return State(net, average, tuple(optimisers(net)))
 
 

@@ -59,7 +59,7 @@ def train_sr(options: TrainOptions) -> tuple[LumaNet, ModelSpec]:
                 losses.clear()
                 run.save(state, checkpoint, what)
                 log.info("%s, %.0f s", history.line(state.history[-1]), time.monotonic() - started)
-        net = state.average.eval().to("cpu", memory_format=torch.contiguous_format)
+    net = state.average.eval().cpu()
     spec = export(net, options)
     facts = {
         "command": options.command(),
@@ -97,11 +97,11 @@ def step(
     large, small = large.to(options.device), small.to(options.device, memory_format=torch.channels_last)
     enlarge = torch.from_numpy(resampling(options.patch, options.scale * options.patch)).to(options.device)
     base = enlarge @ small @ enlarge.T
+    share = run.share_at(state.step, steps=options.steps, warmup=options.warmup)
     with torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=options.arithmetic == "bf16"):
         residual = state.net(small)
     found = base + residual.float()
     error = loss = charbonnier(found - large)
-    share = run.share_at(state.step, steps=options.steps, warmup=options.warmup)
     if teacher is not None:
         with torch.no_grad():
             taught = base + teacher(small)
@@ -136,7 +136,7 @@ def network_file(name: str) -> Path:
 def _teacher(options: TrainOptions) -> LumaNet | None:
     if options.teacher is None:
         return None
-    return nets.read(network_file(options.teacher)).to(options.device, memory_format=torch.channels_last).eval()
+    return nets.read(network_file(options.teacher)).to(options.device).eval()
 
 
 def _told(options: TrainOptions) -> dict[str, Any]:

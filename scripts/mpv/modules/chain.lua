@@ -46,8 +46,10 @@ function chain.filter(label, script, window, user_data)
 end
 
 local function step_in_words(step)
-    if step.filter == "upscale" then
-        return string.format("%sx %s", tostring(step.scale or "?"):gsub("%.0$", ""), step.model or "")
+    if step.filter == "upscale" and not step.scale then
+        return step.model or step.filter
+    elseif step.filter == "upscale" then
+        return string.format("%sx %s", tostring(step.scale):gsub("%.0$", ""), step.model or "")
     elseif step.filter == "interpolate" then
         return string.format("%s times the frames by %s", step.multiplier or "?", step.model or "")
     end

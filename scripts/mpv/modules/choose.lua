@@ -46,18 +46,21 @@ local function slower_first(pictures)
     end)
 end
 
--- Return the pictures of a content from the slowest; of a named one itself and those below it.
+-- Return the pictures of a content from the slowest; of a named one itself and those below it. Where named_only is set,
+-- nothing but its own name brings a picture in.
 local function pictures_of(profiles, wish)
     local first = named(profiles.pictures, wish.picture)
     local content = first and first.content or wish.content
     local found = {}
     for _, picture in ipairs(profiles.pictures) do
-        local below = not first or choose.TIERS[picture.tier] <= choose.TIERS[first.tier]
-        if picture.content == content and below then
+        if picture == first or picture.content == content and not picture.named_only then
             found[#found + 1] = picture
         end
     end
     slower_first(found)
+    while first and found[1] ~= first do
+        table.remove(found, 1)
+    end
     return found
 end
 
