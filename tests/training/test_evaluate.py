@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from vsmagic.errors import OptionError
-from vsmagic.training.evaluate import Score, enlarge, evaluate, mean, pairs, psnr, read_luma, table
+from vsmagic.training.evaluate import Score, enlarge, evaluate, mean, psnr, read_luma, references, table
 
 
 def nothing(luma):
@@ -46,9 +46,25 @@ def test_luma_is_full_range(tmp_path):
     assert read_luma(tmp_path / "a.png")[0] == pytest.approx([1, 0, 0.587])
 
 
-def test_a_folder_without_pairs_is_an_error(tmp_path):
-    with pytest.raises(OptionError, match="no pair of NAME_HR"):
-        pairs(tmp_path)
+@pytest.mark.parametrize(("scale", "published"), [(2, 33.65), (4, 28.42)])
+def test_small_pictures_that_are_not_published_are_made_alike(data, tmp_path, scale, published):
+    for large in (data / "images" / "set5").glob("*_HR.png"):
+        (tmp_path / large.name).symlink_to(large)
+
+    def none(luma):
+        return np.zeros((scale * luma.shape[0], scale * luma.shape[1]), dtype=np.float32)
+
+    assert mean(evaluate(tmp_path, none, scale=scale)).bicubic == pytest.approx(published, abs=0.02)
+
+
+def test_compressed_pictures_are_worse_than_clean_ones(data):
+    clean, worn = (mean(evaluate(data / "images" / "set5", nothing, purpose=one)) for one in ("clean", "restore"))
+    assert worn.bicubic < clean.bicubic - 1
+
+
+def test_a_folder_without_references_is_an_error(tmp_path):
+    with pytest.raises(OptionError, match="no reference picture"):
+        references(tmp_path)
 
 
 def test_the_table_ends_with_the_mean():
