@@ -32,8 +32,6 @@ FLOORS = {
     "magic-x2-fast": 3.02,
     "magic-x4": 2.18,
     "magic-x4-fast": 1.92,
-    "magic-restore-x1": 0.0,
-    "magic-restore-x1-fast": 0.0,
     "magic-restore-x2": 1.0,
     "magic-restore-x2-fast": 0.9,
 }

@@ -85,19 +85,6 @@ ENTRIES: tuple[Entry, ...] = (
         description="Enlarges luma four times in a third of magic-x4's work; comes with vsmagic.",
     ),
     _magic(
-        "magic-restore-x1",
-        scale=1,
-        purpose="restore",
-        description="Takes compression and noise out of luma and keeps the size; comes with vsmagic.",
-    ),
-    _magic(
-        "magic-restore-x1-fast",
-        scale=1,
-        purpose="restore",
-        tier="fast",
-        description="magic-restore-x1 in a third of its work; comes with vsmagic.",
-    ),
-    _magic(
         "magic-restore-x2",
         scale=2,
         purpose="restore",
