@@ -81,7 +81,8 @@ _NUMBERS = ("scale", "denoise", "scene_threshold", "start", "end")
 _FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "frames", "describe", "chunk", "look", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
-_CACHE_MIB = 512
+_LEAST_CACHE_MIB, _MOST_CACHE_MIB = 16, 512
+_CACHED_FRAMES = 200  # of the source in float, over all filters
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _FRAME_BYTES = 64 * 1024
 _KIB = 1024  # Linux counts memory in these
@@ -144,14 +145,13 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
         raise OptionError(f"encode.vpy: argument {unknown[0]!r} is unknown; expected one of {', '.join(_KNOWN)}.")
     if "source" not in arguments:
         raise OptionError("encode.vpy: no source given; add --arg source=FILE.")
-    # Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled.
-    vs.core.max_cache_size = _CACHE_MIB
     chain, networks = _chain(arguments), Networks()
     found = opened(
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
         loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
     original, codec = found.clip, _codec(arguments)
+    vs.core.max_cache_size = _cache_mib(original)
     if "look" in arguments:
         _look(arguments["look"], original, Path(arguments["source"]).name)
         original = as_progressive(original)  # whatever its tags say
@@ -275,3 +275,12 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError as error:
         raise OptionError(f"encode.vpy: {name} is {text!r}; expected a number.") from error
+
+
+def _cache_mib(clip: vs.VideoNode) -> int:
+    """MiB that all filters together may keep frames in.
+
+    Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled, and so
+    would a limit that is large for small frames.
+    """
+    return min(_MOST_CACHE_MIB, max(_LEAST_CACHE_MIB, _CACHED_FRAMES * clip.width * clip.height * 4 >> 20))
