@@ -80,12 +80,12 @@ def luma(path: Path, scale: int, *, planes: int = 16, depth: int = 2, seed: int 
 
     weights: dict[str, np.ndarray] = {}
     nodes = [convolution("head", "input", (planes, 1, 4, 4), 1, strides=[2, 2])]
-    nodes.append(helper.make_node("Relu", ["head.sums"], ["head"]))
+    nodes.append(helper.make_node("LeakyRelu", ["head.sums"], ["head"], alpha=0.1))
     last = "head"
     for number in range(depth):
         name = f"body{number}"
         nodes.append(convolution(name, last, (planes, planes, 3, 3), 1.4))
-        nodes.append(helper.make_node("Relu", [f"{name}.sums"], [name]))
+        nodes.append(helper.make_node("LeakyRelu", [f"{name}.sums"], [name], alpha=0.1))
         last = name
     nodes += [
         helper.make_node("Add", [last, "head"], ["sum"]),

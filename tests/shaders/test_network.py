@@ -14,14 +14,14 @@ from vsmagic.models import registry
 from vsmagic.models.registry import Model
 from vsmagic.models.spec import ModelSpec
 from vsmagic.shaders.grid import grid
-from vsmagic.shaders.network import RELU, over_cells, read
+from vsmagic.shaders.network import Relu, over_cells, read
 from vsmagic.shaders.weights import texels
 
 
 def test_magic(magic: Model) -> None:
     network = read(magic)
     assert (network.cell, network.shuffle, network.scale, network.base, network.multiple) == (2, 4, 2, "bicubic", 2)
-    assert [layer.after for layer in network.layers] == [*[(RELU,)] * 6, (RELU, "layer0"), ()]
+    assert [layer.after for layer in network.layers] == [*[(Relu(),)] * 6, (Relu(), "layer0"), ()]
     assert [layer.given for layer in network.layers] == ["", *(f"layer{n}" for n in range(7))]
 
 
@@ -106,7 +106,8 @@ def test_other_scales(other_scale: Model) -> None:
     network = read(other_scale)
     assert (network.cell, network.scale, network.base) == (2, other_scale.scale, "bicubic")
     assert network.shuffle == 2 * other_scale.scale
-    assert [layer.after for layer in network.layers] == [(RELU,), (RELU,), (RELU, "layer0"), ()]
+    leaky = Relu(leak=pytest.approx(0.1))
+    assert [layer.after for layer in network.layers] == [(leaky,), (leaky,), (leaky, "layer0"), ()]
     assert network.layers[-1].channels == network.shuffle**2
 
 

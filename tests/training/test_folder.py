@@ -96,6 +96,20 @@ def test_gray_and_transparent_pictures_become_rgb(tmp_path):
     assert all(crop.shape == (32, 32, 3) for crop in pictures_of(tmp_path, size=32, count=4, seed=0))
 
 
+def test_sixteen_bits_of_grey_keep_their_levels(tmp_path):
+    levels = noise(40, 40)[:, :, 0]
+    Image.fromarray(levels.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    (crop,) = pictures_of(tmp_path, size=40, count=1, seed=0)
+    assert (crop == levels[:, :, None]).all()
+
+
+def test_a_picture_too_large_for_memory_is_named(folder, caplog, monkeypatch):
+    save(folder / "huge.png", noise(100, 200))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9000)  # which Pillow refuses at twice that
+    assert len(pictures_of(folder, size=48, count=3, seed=0)) == 3
+    assert "huge.png (" in caplog.text
+
+
 @pytest.mark.parametrize("small", [True, False])
 def test_nothing_usable_is_refused(tmp_path, small, caplog):
     if small:

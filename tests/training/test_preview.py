@@ -1,6 +1,7 @@
 """The sheet shows pictures as they are and worn ones enlarged, and the command makes it."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from vsmagic.cli.train_preview import preview
-from vsmagic.errors import OptionError
+from vsmagic.errors import OptionError, SetupError
 from vsmagic.training.pictures import KINDS
 from vsmagic.training.preview import Example, sheet
 
@@ -58,7 +59,8 @@ def test_the_command_writes_the_same_sheet_again(tmp_path, scale):
     kind = next(name for name, one in KINDS.items() if one.animation > 0)
     options = ("--count", 2, "--kind", kind, "--content", "animation", "--scale", scale, "--seed", 5)
     for name in ("a.png", "b.png"):
-        assert run("--output", tmp_path / name, *options).exit_code == 0
+        ran = run("--output", tmp_path / name, *options)
+        assert (ran.exit_code, ran.output) == (0, f"{tmp_path / name}\n")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as written:
         assert written.format == "PNG"
@@ -71,6 +73,12 @@ def test_the_command_takes_a_folder(tmp_path):
     assert run("--output", tmp_path / "a.png", "--data", data, "--count", 3).exit_code == 0
     with Image.open(tmp_path / "a.png") as written:
         assert written.width > 800
+
+
+def test_what_is_not_installed_is_told_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib_fontja", None)
+    with pytest.raises(SetupError, match=r"matplotlib_fontja not installed.*pip install 'vsmagic\[train\]'"):
+        run("--output", tmp_path / "a.png")
 
 
 def test_an_unknown_kind_and_a_kind_of_a_folder_are_refused(tmp_path):

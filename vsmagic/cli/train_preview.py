@@ -1,7 +1,7 @@
 """``vsmagic train preview``: what a network would train on, as one picture."""
 
+import importlib.util
 import itertools
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,10 +11,9 @@ import click
 if TYPE_CHECKING:
     from vsmagic.training.preview import Example, Rgb
 
-log = logging.getLogger(__name__)
-
 # A multiple of twice every scale.
 _SIZE = 192
+_NEEDED = ("numpy", "PIL", "matplotlib", "matplotlib_fontja")
 
 
 @click.command()
@@ -43,12 +42,18 @@ def preview(
 
     What stands below a picture is its kind, or the file it is from; below the worn one, what happened to it.
     """
+    from vsmagic.errors import SetupError
+
+    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise SetupError(
+            f"train: {', '.join(missing)} not installed; the preview needs it: pip install 'vsmagic[train]'"
+        )
     from vsmagic.files import write_atomically
     from vsmagic.training.preview import sheet
 
     large = _drawn(kind, content, seed, count) if data is None else _found(data, kind, seed, count)
     write_atomically(output, sheet(_examples(large, seed, int(scale))))
-    log.info("wrote %s", output)
+    click.echo(str(output))
 
 
 def _examples(large: "Iterator[tuple[Rgb, str]]", seed: int, scale: int) -> "Iterator[Example]":

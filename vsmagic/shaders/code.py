@@ -1,10 +1,11 @@
 """The passes of a network: one compute pass a layer, each with a texture of its weights."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from vsmagic.shaders import picture
 from vsmagic.shaders.grid import EACH, SIDE, Grid, grid, texture, weights_texture
-from vsmagic.shaders.network import RELU, Layer, Network
+from vsmagic.shaders.network import Layer, Network, Relu
 from vsmagic.shaders.picture import Range
 from vsmagic.shaders.product import Precision, arithmetic, hook
 from vsmagic.shaders.weights import block, texels
@@ -51,7 +52,7 @@ def _head(network: Network, number: int, layer: Layer) -> str:
 def _bound(network: Network, layer: Layer) -> list[str]:
     """Return the names of the textures that a pass reads."""
     picture_too = not layer.given or layer is network.layers[-1]
-    layers = dict.fromkeys(name for name in (layer.given, *layer.after) if name != RELU)
+    layers = dict.fromkeys(one for one in (layer.given, *layer.after) if isinstance(one, str))
     return [
         *(["LUMA"] if picture_too else []),
         *(texture(network, name) for name in layers),
@@ -157,7 +158,14 @@ def _cells(network: Network, layer: Layer, own: Grid) -> str:
 
 
 def _after(network: Network, layer: Layer) -> str:
-    relu = "    s = max(s, vec4(0.0));\n"
-    return "".join(
-        relu if name == RELU else f"    s += texelFetch({texture(network, name)}_raw, at, 0);\n" for name in layer.after
-    )
+    return "".join(map(partial(_done, network), layer.after))
+
+
+def _done(network: Network, what: Relu | str) -> str:
+    match what:
+        case Relu(leak=0.0):
+            return "    s = max(s, vec4(0.0));\n"
+        case Relu(leak=leak):
+            return f"    s = max(s, {leak!r} * s);\n"
+        case layer:
+            return f"    s += texelFetch({texture(network, layer)}_raw, at, 0);\n"

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-RELU = ""
-"""What stands for ReLU in :attr:`Layer.after`, where other texts are names of layers to add."""
+
+@dataclass(frozen=True, kw_only=True)
+class Relu:
+    """What cuts values off below 0, or lets a share of them pass."""
+
+    leak: float = 0.0
+    """That share, from 0 to below 1."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +38,8 @@ class Layer:
     """Name of the layer it reads; empty for the first one, which reads the picture."""
     multiply_adds: int
     """Per cell, as the network has them."""
-    after: tuple[str, ...]
-    """In order: :data:`RELU`, or the name of a layer whose values are added."""
+    after: tuple[Relu | str, ...]
+    """In order: ReLU, or the name of a layer whose values are added."""
 
     @property
     def channels(self) -> int:
@@ -124,7 +129,7 @@ class _Chain:
         if last.op_type != "DepthToSpace" or not self._layers or last.output[0] != self._graph.output[0].name:
             raise _not_written(self._path, f"{last.op_type} at its end; expected DepthToSpace")
         layers = tuple(self._layers.values())
-        if any(name != RELU for name in layers[-1].after):
+        if any(isinstance(one, str) for one in layers[-1].after):
             raise _not_written(self._path, "a sum after its last convolution")
         shuffle = int(_attributes(last)["blocksize"])
         if list(self._layers)[-1] != last.input[0] or layers[-1].channels != shuffle**2:
@@ -136,7 +141,9 @@ class _Chain:
             case "Conv":
                 self._layers[node.output[0]] = self._convolution(node)
             case "Relu":
-                self._append(node, node.input[0], RELU)
+                self._append(node, node.input[0], Relu())
+            case "LeakyRelu":
+                self._append(node, node.input[0], Relu(leak=self._leak(node)))
             case "Add":
                 latest = list(self._layers)[-1] if self._layers else ""
                 others = [name for name in node.input if name != latest]
@@ -144,9 +151,15 @@ class _Chain:
                     raise _not_written(self._path, "a sum of something else than two layers")
                 self._append(node, latest, self._layers[others[0]].name)
             case other:
-                raise _not_written(self._path, f"the operator {other}; expected Conv, Relu, Add, DepthToSpace")
+                raise _not_written(self._path, f"the operator {other}; expected Conv, Relu, LeakyRelu, Add, DepthToSpace")
 
-    def _append(self, node: "onnx.NodeProto", tensor: str, what: str) -> None:
+    def _leak(self, node: "onnx.NodeProto") -> float:
+        leak = float(_attributes(node).get("alpha", 0.01))  # ONNX's own default
+        if not 0 <= leak < 1:
+            raise _not_written(self._path, f"a LeakyRelu of {leak:g}, expected one from 0 to below 1")
+        return leak
+
+    def _append(self, node: "onnx.NodeProto", tensor: str, what: Relu | str) -> None:
         """Do one thing more to the latest layer; only what comes out of it at the end is kept."""
         from dataclasses import replace
 

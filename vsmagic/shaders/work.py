@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vsmagic.shaders.grid import EACH, SIDE, grid
-from vsmagic.shaders.network import RELU, Layer, Network
+from vsmagic.shaders.network import Layer, Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def _fetches(network: Network, layer: Layer) -> float:
     weights = 4 * own.made * height * width
     groups = -(-given // 4) if layer.given else 1
     bias = own.made * SIDE**2
-    added = own.groups * sum(name != RELU for name in layer.after)
+    added = own.groups * sum(isinstance(one, str) for one in layer.after)
     return float((groups * values + -(-given // 4) * weights + bias) / square**2 + added)
 
 

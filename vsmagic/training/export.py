@@ -1,6 +1,6 @@
 """Writes a trained network as ONNX with its spec beside it.
 
-The graph is put together by hand from four plain operators (Conv, Relu, Add, DepthToSpace), so that it is the same
+The graph is put together by hand from four plain operators (Conv, LeakyRelu, Add, DepthToSpace), so that it is the same
 bytes whatever exporter torch ships with, and every backend reads it.
 """
 
@@ -20,7 +20,7 @@ from vsmagic.errors import ModelError, SetupError
 from vsmagic.files import write_atomically
 from vsmagic.models import quantize, registry
 from vsmagic.models.spec import INT8_SUFFIX, ModelSpec, encode_spec, load_spec
-from vsmagic.training.nets import LumaNet
+from vsmagic.training.nets import LEAK, LumaNet
 from vsmagic.training.options import TrainOptions
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _convolution(
         )
     ]
     if relu:
-        nodes.append(helper.make_node("Relu", [target], [name]))
+        nodes.append(helper.make_node("LeakyRelu", [target], [name], alpha=LEAK))
     return nodes, weights
 
 

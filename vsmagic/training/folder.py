@@ -95,7 +95,7 @@ class _Found:
         try:
             still = _still_size(path)
             video = None if still else _video(path)
-        except (VsmagicError, OSError, ValueError, SyntaxError) as error:
+        except _unreadable() as error:
             self.broken.append(f"{name} ({reason(error)})")
             return None
         width, height = still or ((video.width, video.height) if video else (0, 0))
@@ -106,13 +106,11 @@ class _Found:
 
     def crops(self, one: _Source, count: int, seed: int, number: int) -> list[Rgb]:
         """Cut crops out of a file; fewer, and a note, where it turns out to be broken."""
-        import vapoursynth as vs
-
         random = np.random.default_rng([seed, number])
         crops: list[Rgb] = []
         try:
             crops.extend(_crop(frame, self.size, random) for frame in _frames(one, count))
-        except (vs.Error, OSError, ValueError, SyntaxError) as error:
+        except _unreadable() as error:
             self.broken.append(f"{one.name} ({reason(error)})")
         return crops
 
@@ -122,6 +120,14 @@ class _Found:
             log.warning("%d of the files are smaller than %dx%d and left out", len(self.small), self.size, self.size)
         if self.broken:
             log.warning("left out, for they cannot be read: %s", "; ".join(self.broken))
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What is raised for a file that cannot be read: Pillow knows no common error for broken pictures and huge ones."""
+    import vapoursynth as vs
+    from PIL import Image
+
+    return VsmagicError, vs.Error, OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError
 
 
 def _files(folder: Path) -> list[Path]:
@@ -179,7 +185,10 @@ def _still(path: Path) -> Rgb:
     from PIL import Image, ImageOps
 
     with Image.open(path) as picture:
-        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode.startswith("I"):  # 16 bits of grey, which convert() would cut off at 255
+            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) / 257 + 0.5).astype(np.uint8))
+        return np.asarray(upright.convert("RGB"))
 
 
 def _crop(frame: Rgb, size: int, random: np.random.Generator) -> Rgb:

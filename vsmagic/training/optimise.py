@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from vsmagic.training.nets import LumaNet
 from vsmagic.training.run import Optimiser
 
+_GENTLER = 0.5
+"""Rate of the other weights beside that of the kernels: biases that jump switch planes off."""
+
 
 class KernelMuon(torch.optim.Muon):
     """Muon for kernels of convolutions, each taken as a matrix with a row for every plane it makes.
@@ -49,7 +52,7 @@ def optimisers(rate: float) -> Callable[[LumaNet], list[Optimiser]]:
     def make(net: LumaNet) -> list[Optimiser]:
         kernels = [weight for name, weight in net.body.named_parameters() if name.endswith("weight")]
         rest = [weight for name, weight in net.named_parameters() if not _is_kernel(name)]
-        return [torch.optim.AdamW(rest, lr=rate, weight_decay=1e-4), KernelMuon(kernels, rate)]
+        return [torch.optim.AdamW(rest, lr=_GENTLER * rate, weight_decay=1e-4), KernelMuon(kernels, rate)]
 
     return make
 

@@ -283,4 +283,5 @@ def _cache_mib(clip: vs.VideoNode) -> int:
     Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled, and so
     would a limit that is large for small frames.
     """
-    return min(_MOST_CACHE_MIB, max(_LEAST_CACHE_MIB, _CACHED_FRAMES * clip.width * clip.height * 4 >> 20))
+    wanted: int = _CACHED_FRAMES * clip.width * clip.height * 4 >> 20
+    return min(_MOST_CACHE_MIB, max(_LEAST_CACHE_MIB, wanted))

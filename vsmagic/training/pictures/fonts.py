@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib
 from PIL import ImageFont
 
+from vsmagic.errors import SetupError
 from vsmagic.training.pictures.fields import Random
 
 _LATIN = 3 * string.ascii_lowercase + "eeeettaaooiinnsshhrr" + "áéíóúàèçñöäüßøåšžčłő"
@@ -76,12 +77,12 @@ def path(file: str) -> Path:
     """Where a file of :data:`FONTS` is.
 
     Raises:
-        FileNotFoundError: the package that has it is not installed.
+        SetupError: the package that has it is not installed.
     """
     if file == "ipaexg.ttf":
         package = find_spec("matplotlib_fontja")  # to import it would change matplotlib's settings
         if package is None or package.origin is None:
-            raise FileNotFoundError("ipaexg.ttf comes with matplotlib-fontja: pip install 'vsmagic[train]'.")
+            raise SetupError("font ipaexg.ttf: matplotlib-fontja is not installed; pip install 'vsmagic[train]'.")
         return Path(package.origin).parent / "fonts" / file
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / file
 
