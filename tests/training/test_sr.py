@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +137,7 @@ def test_a_run_goes_on_from_a_network_of_another_scale(options, tmp_path):
     _, spec = sr.train_sr(onward)
     assert spec.scale == 4
     assert spec.made_by == f"{options.command()} && {onward.command()}"
+    assert "--from OUT/tiny.onnx" in onward.command()
     with pytest.raises(ModelError, match="8 planes and 2 layers cannot begin one of 8 and 3"):
         sr.begin(replace(onward, depth=3))
 
@@ -149,6 +151,16 @@ def test_a_teacher_draws_the_pupil_towards_it(options, tmp_path):
     luma = pairs.collect(options).smalls[0, 0, :32, :32].astype(np.float32) / 255
     distance = [np.abs(residual(net, luma) - residual(teacher, luma)).mean() for net in (taught, alone)]
     assert distance[0] < distance[1]
+
+
+def test_what_cannot_be_taught_or_computed_is_told_before_anything_is_drawn(options, tmp_path, monkeypatch):
+    sr.train_sr(options)
+    monkeypatch.setattr(pairs, "collect", None)
+    pupil = replace(options, output=tmp_path / "pupil", scale=4, patch=8, teacher=str(tmp_path / "tiny.onnx"))
+    with pytest.raises(OptionError, match="enlarges 2 times, and the pupil shall 4"):
+        sr.train_sr(pupil)
+    with pytest.raises(OptionError, match="--device is 'no-such'"):
+        sr.train_sr(replace(options, output=tmp_path / "elsewhere", device="no-such"))
 
 
 def test_a_critic_learns_beside_the_network_and_survives_a_stop(options, tmp_path):
@@ -244,6 +256,9 @@ def test_an_onnx_that_computes_something_else_gets_no_name(net, tmp_path, monkey
         {"scale": 3},
         {"scale": 1},
         {"teaching": 2.0},
+        {"name": "a/b"},
+        {"validate": (Path("a/x"), Path("b/x"))},
+        {"validate": (Path("loss"),)},
     ],
     ids=str,
 )

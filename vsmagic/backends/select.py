@@ -174,8 +174,8 @@ def lacking(name: Precision, tolerated: Sequence[Precision], backend: Backend) -
         )
     if name == "int8" and name not in tolerated:
         return ModelError(
-            "the model has no network in int8. Choose precision=auto, or the model NAME-int8 that vsmagic models "
-            "quantize NAME makes of it."
+            "the model has no network in int8; expected precision=auto or a float. Of a model that enlarges, "
+            "vsmagic models quantize NAME makes one, called NAME-int8."
         )
     return None
 

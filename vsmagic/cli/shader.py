@@ -58,7 +58,8 @@ def export(
 ) -> None:  # fmt: skip
     """Write model NAME, or an .onnx file, as a shader.
 
-    The network must see luma alone and be a chain of convolutions, ReLU and sums with one pixel shuffle at its end.
+    The network must see luma alone and be a chain of convolutions, ReLU (leaky or not) and sums with one pixel
+    shuffle at its end.
     One that enlarges runs where the picture is shown larger than it is (x2: 1.2 times, x4: 2.4 times); one that
     restores at the picture's own size always runs.
     """

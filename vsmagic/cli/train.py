@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from vsmagic.cli.main import log_to_stderr
 from vsmagic.cli.train_preview import preview
 from vsmagic.errors import SetupError
 from vsmagic.training.options import SCALES, Arithmetic, Content, FlowOptions, Purpose, TrainOptions
@@ -17,12 +18,14 @@ log = logging.getLogger(__name__)
 
 DEFAULTS = TrainOptions(output=Path())
 FLOW = FlowOptions(output=Path())
-NEEDED = ("torch", "numpy", "PIL", "matplotlib")
+NEEDED = ("torch", "numpy", "PIL", "matplotlib", "matplotlib_fontja")
 
 
 @click.group()
-def train() -> None:
+@click.pass_obj
+def train(debug: object) -> None:
     """Train models on pictures that are generated, not collected, or on your own."""
+    log_to_stderr(debug=bool(debug), level=logging.INFO)
 
 
 train.add_command(preview)
@@ -77,16 +80,16 @@ def _number(name: str, default: float, text: str, least: float = 1, **more: Any)
 @_folder("--validate", multiple=True, help="Reference pictures that the history measures; repeatable.")
 @_folder("--evaluate", help="Afterwards measure PSNR on this folder's NAME_HR.png and print a table.")
 def sr(*, scale: str, rate: float, mean: float, evaluate: Path | None, **options: Any) -> None:
-    r"""Train a network of luma that enlarges, or restores.
+    """Train a network of luma that enlarges, or restores.
 
     Writes NAME.onnx, NAME.int8.onnx, NAME.json with the facts, NAME.training.json with the run's history, and
-    NAME.curve.png. The command and seed that made a model that comes with vsmagic is told by vsmagic models show NAME.
+    NAME.curve.png. vsmagic models show NAME tells the command and seed that made a model that comes with vsmagic.
     A run that was stopped is taken up where it was when the same command is given again.
 
     \b
       vsmagic train sr --output OUT --validate set5
       vsmagic train sr --output OUT --name mine --from magic-x2 --data holidays/ --steps 5000 --rate 0.001
-    """
+    """  # noqa: D301 - click wants the backspace
     _require_training()
     # Threads that wait by spinning take the core from the ones they wait for: three times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

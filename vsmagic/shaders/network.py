@@ -151,7 +151,9 @@ class _Chain:
                     raise _not_written(self._path, "a sum of something else than two layers")
                 self._append(node, latest, self._layers[others[0]].name)
             case other:
-                raise _not_written(self._path, f"the operator {other}; expected Conv, Relu, LeakyRelu, Add, DepthToSpace")
+                raise _not_written(
+                    self._path, f"the operator {other}; expected Conv, Relu, LeakyRelu, Add, DepthToSpace"
+                )
 
     def _leak(self, node: "onnx.NodeProto") -> float:
         leak = float(_attributes(node).get("alpha", 0.01))  # ONNX's own default

@@ -24,8 +24,8 @@ class LumaNet(nn.Module):
     """Enlarges luma, or mends it at its size; works at half the input's size.
 
     A convolution has planes enough there to use a processor well. A strided convolution gathers the input into
-    ``channels`` planes, ``depth`` 3x3 convolutions with leaky ReLU work on them, and one pixel shuffle by twice the scale
-    spreads the last one's planes over the output.
+    ``channels`` planes, ``depth`` 3x3 convolutions with leaky ReLU work on them, and one pixel shuffle by twice the
+    scale spreads the last one's planes over the output.
 
     Args:
         channels: planes between the layers; multiples of 16 fill a processor's registers.
@@ -105,9 +105,6 @@ def read(path: Path) -> LumaNet:
     """
     try:
         graph = onnx.load(path).graph
-        slopes = {helper.get_node_attr_value(node, "alpha") for node in graph.node if node.op_type == "LeakyRelu"}
-        if any(abs(slope - LEAK) > 1e-6 for slope in slopes) or not slopes:
-            raise ValueError(f"its layers do not end in LeakyRelu of {LEAK:g}")
         weights = {one.name: torch.from_numpy(_copied(one)) for one in graph.initializer}
         depth = sum(name.startswith("body") and name.endswith(".weight") for name in weights)
         channels, scale = len(weights["head.bias"]), round(len(weights["tail.bias"]) ** 0.5) // 2
@@ -115,6 +112,12 @@ def read(path: Path) -> LumaNet:
         net.load_state_dict({_in_module(name): weight for name, weight in weights.items()})
     except Exception as error:  # protobuf, a missing name, shapes that differ
         raise ModelError(f"{path}: not a network that vsmagic train sr made ({reason(error)}).") from error
+    slopes = {helper.get_node_attr_value(node, "alpha") for node in graph.node if node.op_type == "LeakyRelu"}
+    if not slopes or any(abs(slope - LEAK) > 1e-6 for slope in slopes):
+        raise ModelError(
+            f"{path}: its layers end in {f'LeakyRelu of {min(slopes):g}' if slopes else 'no LeakyRelu'}; expected "
+            f"{LEAK:g}, as networks are made now. Train one anew, without it."
+        )
     return net
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from vsmagic.errors import OptionError
+from vsmagic.models import store
 
 Content = Literal["live", "animation"]
 Purpose = Literal["clean", "restore"]
@@ -90,6 +91,16 @@ class TrainOptions:
                 f"train sr: patch {self.patch} must be even and from 4 to {self.small_size}, and the picture size "
                 f"{self.picture_size} a multiple of {2 * self.scale}."
             )
+        if not store.is_name(self.name):
+            raise OptionError(
+                f"train sr: --name is {self.name!r}; expected letters, digits, ., -, _ and +, such as mine."
+            )
+        measured = [folder.name for folder in self.validate]
+        if len({"step", "loss", *measured}) < 2 + len(measured):
+            raise OptionError(
+                f"train sr: the folders to validate on are called {', '.join(measured)}; expected a name of its own "
+                "for each, and neither step nor loss. Rename one, or link to it under another name."
+            )
         if not 0 <= self.teaching <= 1 or min(self.adversarial, self.perceptual) < 0:
             raise OptionError(
                 f"train sr: teaching is {self.teaching}, adversarial {self.adversarial}, perceptual {self.perceptual}; "
@@ -113,8 +124,8 @@ class TrainOptions:
             value = getattr(self, field.name)
             if field.name in _UNSAID or value == field.default:
                 continue
-            told = Path(value).stem if field.name in _NETWORKS else value
-            said.append(f"--{_FLAGS.get(field.name, field.name.replace('_', '-'))} {told}")
+            flag = _FLAGS.get(field.name, field.name.replace("_", "-"))
+            said.append(f"--{flag} {_told(field.name, value)}")
         return " ".join(said)
 
 
@@ -124,11 +135,20 @@ SCALES = (1, 2, 4)
 _UNSAID = frozenset({"output", "name", "pool", "checkpoint_every", "validate"})
 """Options that do not change what is made, or stand in the command already."""
 
-_NETWORKS = frozenset({"start", "teacher"})
-"""Options that name a network, or a file of one that is called like it."""
+_FILES = frozenset({"start", "teacher"})
+"""Options that name a network, or a file of one."""
 
 _FLAGS = {"start": "from", "peak_rate": "rate", "memory": "mean"}
 """Options that are called otherwise on the command line."""
+
+
+def _told(name: str, value: object) -> str:
+    """What a command says of an option: files and folders of the user's by a word that stands for them."""
+    if name == "data":
+        return "DATA"
+    if name in _FILES and Path(str(value)).suffix:
+        return f"OUT/{Path(str(value)).name}"
+    return str(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vsmagic.errors import OptionError, reason
 from vsmagic.models.spec import ModelSpec
 from vsmagic.training import history, nets, optimise, pairs, run
 from vsmagic.training.critic import Critic
@@ -46,6 +47,7 @@ def train_sr(options: TrainOptions) -> tuple[LumaNet, ModelSpec]:
     what = run.identity(_told(options))
     checkpoint = options.output / f"{options.name}.checkpoint"
     with run.reproducible(options.threads):
+        _check_device(options.device)
         state = begin(options)
         teacher = _teacher(options)
         run.restore(state, checkpoint, what)
@@ -133,10 +135,26 @@ def network_file(name: str) -> Path:
     return registry.resolve(name).path
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # a name that is none, no such device, no driver
+        raise OptionError(
+            f"train sr: --device is {device!r}, which torch cannot use here ({reason(error)}). Expected cpu, or cuda "
+            "on a machine with an NVIDIA GPU and its driver."
+        ) from error
+
+
 def _teacher(options: TrainOptions) -> LumaNet | None:
     if options.teacher is None:
         return None
-    return nets.read(network_file(options.teacher)).to(options.device).eval()
+    teacher = nets.read(network_file(options.teacher))
+    if teacher.scale != options.scale:
+        raise OptionError(
+            f"train sr: --teacher {options.teacher} enlarges {teacher.scale} times, and the pupil shall "
+            f"{options.scale} times; take a teacher of that scale."
+        )
+    return teacher.to(options.device).eval()
 
 
 def _told(options: TrainOptions) -> dict[str, Any]:
