@@ -82,7 +82,7 @@ _FLAGS = (*_TEXTS, *_NUMBERS, "flow_scale", "strict")
 _KNOWN = ("source", "track", "loader", "chain", "codec", "frames", "describe", "chunk", "look", *_FLAGS)
 _YES_NO = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 _LEAST_CACHE_MIB, _MOST_CACHE_MIB = 16, 512
-_CACHED_FRAMES = 64  # of the larger of source and result in float, over all filters
+_CACHED_FRAMES = 200  # of the source in float, over all filters
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _FRAME_BYTES = 64 * 1024
 _KIB = 1024  # Linux counts memory in these
@@ -148,15 +148,15 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
     chain, networks = _chain(arguments), Networks()
     found = opened(
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
-        loader=arguments.get("loader", "bestsource"),
+        loader=arguments.get("loader", "bestsource"), sequential=True,
     )  # fmt: skip
     original, codec = found.clip, _codec(arguments)
+    vs.core.max_cache_size = _cache_mib(chain, original)
     if "look" in arguments:
         _look(arguments["look"], original, Path(arguments["source"]).name)
         original = as_progressive(original)  # whatever its tags say
     with backends.told(networks.hear):
         clip, begin, slowdown = _apply(chain, original)
-        vs.core.max_cache_size = _cache_mib(original, clip)
         alpha = None if codec is None or not codec.alpha else _alpha(chain, found.alpha)
     if found.transparent and alpha is None and "describe" not in arguments:  # else the one who asks tells
         log.warning("%s: its transparency is left out", Path(arguments["source"]).name)
@@ -277,12 +277,14 @@ def _number(name: str, text: str) -> float:
         raise OptionError(f"encode.vpy: {name} is {text!r}; expected a number.") from error
 
 
-def _cache_mib(*clips: vs.VideoNode) -> int:
+def _cache_mib(chain: Chain, clip: vs.VideoNode) -> int:
     """MiB that all filters together may keep frames in.
 
-    Frames are asked for in order: VapourSynth's default, a share of all memory, would only be filled, and so would a
-    limit that is large for small frames. Frames in between are made of several, which must be kept until they are.
+    Frames are asked for in order and once: VapourSynth's default, a share of all memory, would only be filled, and so
+    would a limit that is large for small frames. Only frames in between are made of several, which are kept until
+    then: with 16 MiB, 185 frames were enlarged for 80, and 82 with 512.
     """
-    largest = max(clip.width * clip.height for clip in clips)
-    wanted: int = _CACHED_FRAMES * largest * 4 >> 20
+    if any(isinstance(step, InterpolateStep) for step in chain.steps):
+        return _MOST_CACHE_MIB
+    wanted: int = _CACHED_FRAMES * clip.width * clip.height * 4 >> 20
     return min(_MOST_CACHE_MIB, max(_LEAST_CACHE_MIB, wanted))
