@@ -182,7 +182,7 @@ def test_it_is_what_its_command_makes(name: str) -> None:
 def test_its_graph_is_plain(name: str) -> None:
     graph = onnx.load(FOLDER / f"{name}.onnx")
     onnx.checker.check_model(graph, full_check=True)
-    assert {node.op_type for node in graph.graph.node} == {"Conv", "Relu", "Add", "DepthToSpace"}
+    assert {node.op_type for node in graph.graph.node} == {"Conv", "LeakyRelu", "Add", "DepthToSpace"}
     assert [entry.version for entry in graph.opset_import] == [17]
 
 
