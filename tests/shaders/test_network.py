@@ -21,7 +21,8 @@ from vsmagic.shaders.weights import texels
 def test_magic(magic: Model) -> None:
     network = read(magic)
     assert (network.cell, network.shuffle, network.scale, network.base, network.multiple) == (2, 4, 2, "bicubic", 2)
-    assert [layer.after for layer in network.layers] == [*[(Relu(),)] * 6, (Relu(), "layer0"), ()]
+    leaky = Relu(leak=pytest.approx(0.1))
+    assert [layer.after for layer in network.layers] == [*[(leaky,)] * 6, (leaky, "layer0"), ()]
     assert [layer.given for layer in network.layers] == ["", *(f"layer{n}" for n in range(7))]
 
 

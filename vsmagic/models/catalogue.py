@@ -74,6 +74,12 @@ ENTRIES: tuple[Entry, ...] = (
         description="Doubles luma in a third of magic-x2's work, for watching on slow machines; comes with vsmagic.",
     ),
     _magic(
+        "magic-x2-best",
+        scale=2,
+        tier="best",
+        description="Doubles luma in three times magic-x2's work, for files; comes with vsmagic.",
+    ),
+    _magic(
         "magic-x4",
         scale=4,
         description="Enlarges luma four times; small and quick, trained on generated pictures; comes with vsmagic.",
