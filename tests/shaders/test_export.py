@@ -83,6 +83,19 @@ def test_other_scales_stay_within_what_players_take(other_scale: Model) -> None:
     _assert_within_limits(shader(other_scale, precision="single", value_range="limited"))
 
 
+def test_a_pass_reads_only_what_there_is(magic: Model, other_scale: Model) -> None:
+    """A player leaves a shader out where a texture that it binds has not been made."""
+    for model in (magic, other_scale):
+        there = {"LUMA"}
+        for line in shader(model, precision="half", value_range="limited").splitlines():
+            match line.split():
+                case ["//!BIND", name]:
+                    assert name in there
+                case ["//!SAVE" | "//!TEXTURE", name]:
+                    there.add(name)
+        assert len(there) > 2
+
+
 def _assert_within_limits(text: str) -> None:
     """mpv reads 32 words of an expression and 16 textures; Vulkan promises 16 KiB shared, Direct3D 1,024 threads."""
     passes = text.split("//!HOOK LUMA\n")[1:]

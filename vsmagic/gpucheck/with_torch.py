@@ -52,6 +52,8 @@ def _apply(operator: str, given: list[Any], facts: dict[str, Any]) -> Any:
         case "PRelu" | "Relu":
             slope = given[1] if operator == "PRelu" else 0
             return given[0].clamp(min=0) + slope * given[0].clamp(max=0)
+        case "LeakyRelu":
+            return functional.leaky_relu(given[0], facts.get("alpha", 0.01))
         case "Add":
             return given[0] + given[1]
         case "Clip":

@@ -52,7 +52,8 @@ def _head(network: Network, number: int, layer: Layer) -> str:
 def _bound(network: Network, layer: Layer) -> list[str]:
     """Return the names of the textures that a pass reads."""
     picture_too = not layer.given or layer is network.layers[-1]
-    layers = dict.fromkeys(one for one in (layer.given, *layer.after) if isinstance(one, str))
+    added = (one for one in layer.after if isinstance(one, str))
+    layers = dict.fromkeys([*([layer.given] if layer.given else []), *added])
     return [
         *(["LUMA"] if picture_too else []),
         *(texture(network, name) for name in layers),
@@ -166,6 +167,6 @@ def _done(network: Network, what: Relu | str) -> str:
         case Relu(leak=0.0):
             return "    s = max(s, vec4(0.0));\n"
         case Relu(leak=leak):
-            return f"    s = max(s, {leak!r} * s);\n"
+            return f"    s = max(s, {leak:.9g} * s);\n"
         case layer:
             return f"    s += texelFetch({texture(network, layer)}_raw, at, 0);\n"
