@@ -14,8 +14,8 @@ ADDING = Chain(steps=(UpscaleStep(scale=2), InterpolateStep(multiplier="2")))
 @pytest.mark.parametrize(
     ("chain", "size", "least", "most"),
     [
-        (ENLARGING, (160, 120), 16, 16),  # a small clip's caches stay small, however long it is
-        (ENLARGING, (720, 480), 200, 300),
+        (ENLARGING, (160, 120), 8, 16),  # a small clip's caches stay small, however long it is
+        (ENLARGING, (720, 480), 60, 75),
         (ENLARGING, (3840, 2160), 512, 512),
         (ADDING, (160, 120), 512, 512),  # or frames would be enlarged again for every frame in between
     ],
