@@ -168,3 +168,9 @@ def test_a_start_that_interpolates_does_nothing_else(monkeypatch, capfd):
 def test_the_figures_of_starts_are_medians():
     found = [start.Start(importing=n / 1000, building=0.1, plugin=0.05) for n in (1, 900, 5)]
     assert start.lines({"one": found})[1].split()[1:] == ["5", "ms", "100", "ms", "50", "ms", "55", "ms", "105", "ms"]
+
+
+def test_frames_that_take_no_time_by_vspipes_clock(monkeypatch, tmp_path):
+    ended = subjects._Ended(words="Output 3 frames in 0.00 seconds (inf fps)\n", elapsed=0.2, peak=1)
+    monkeypatch.setattr(subjects, "_run", lambda *_: ended)
+    assert 0 < subjects.plugin(CASE, tmp_path / "clip.mkv", 3).fps < 1000

@@ -15,6 +15,7 @@ from vsmagic.errors import EncodeError
 from vsmagic.shipped import shipped
 
 _RESULT = re.compile(r"Output (\d+) frames in ([\d.]+) seconds")
+_TOLD_TO = 0.01  # seconds; vspipe says 0.00 of a few small frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def _vspipe(program: Path, case: Case, clip: Path, frames: int) -> Run:
     found = _RESULT.search(ended.words)
     if found is None:
         raise EncodeError(f"bench: vspipe ended without its result; its last words: {_last(ended.words)}")
-    return Run(frames=int(found[1]), seconds=float(found[2]), peak=ended.peak)
+    return Run(frames=int(found[1]), seconds=max(float(found[2]), _TOLD_TO), peak=ended.peak)
 
 
 def _run(line: Sequence[str], environment: Mapping[str, str]) -> _Ended:
