@@ -20,7 +20,6 @@
 
 //!HOOK LUMA
 //!BIND LUMA
-//!BIND MAGIC_X2_
 //!BIND MAGIC_X2_LAYER0_WEIGHTS
 //!SAVE MAGIC_X2_LAYER0
 //!WIDTH 2 LUMA.w 2 % - 2 % LUMA.w + 2 / 4 *
@@ -61,7 +60,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -201,7 +200,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -341,7 +340,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -481,7 +480,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -621,7 +620,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -761,7 +760,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -902,7 +901,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     s += texelFetch(MAGIC_X2_LAYER0_raw, at, 0);
     imageStore(out_image, at, s);
 }

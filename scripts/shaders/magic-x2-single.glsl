@@ -18,7 +18,6 @@
 
 //!HOOK LUMA
 //!BIND LUMA
-//!BIND MAGIC_X2_
 //!BIND MAGIC_X2_LAYER0_WEIGHTS
 //!SAVE MAGIC_X2_LAYER0
 //!WIDTH 2 LUMA.w 2 % - 2 % LUMA.w + 2 / 4 *
@@ -53,7 +52,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -155,7 +154,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -257,7 +256,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -359,7 +358,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -461,7 +460,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -563,7 +562,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     imageStore(out_image, at, s);
 }
 
@@ -666,7 +665,7 @@ void keep(ivec2 cell, int group, vec4 s) {
     ivec2 cells = imageSize(out_image) / ivec2(4, 3);
     if (any(greaterThanEqual(cell, cells)) || group >= 12) return;
     ivec2 at = cell + cells * ivec2(group % 4, group / 4);
-    s = max(s, 0.10000000149011612 * s);
+    s = max(s, 0.100000001 * s);
     s += texelFetch(MAGIC_X2_LAYER0_raw, at, 0);
     imageStore(out_image, at, s);
 }

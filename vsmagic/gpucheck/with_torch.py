@@ -49,11 +49,9 @@ def _apply(operator: str, given: list[Any], facts: dict[str, Any]) -> Any:
             bias = given[2] if len(given) > 2 else None
             strides, dilations = facts.get("strides", [1, 1]), facts.get("dilations", [1, 1])
             return functional.conv2d(padded, given[1], bias, strides, 0, dilations, facts.get("group", 1))
-        case "PRelu" | "Relu":
-            slope = given[1] if operator == "PRelu" else 0
+        case "PRelu" | "Relu" | "LeakyRelu":
+            slope = {"PRelu": given[-1], "Relu": 0, "LeakyRelu": facts.get("alpha", 0.01)}[operator]
             return given[0].clamp(min=0) + slope * given[0].clamp(max=0)
-        case "LeakyRelu":
-            return functional.leaky_relu(given[0], facts.get("alpha", 0.01))
         case "Add":
             return given[0] + given[1]
         case "Clip":
