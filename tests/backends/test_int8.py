@@ -15,7 +15,7 @@ import frames as fr
 import vsmagic
 from tuning import BACKENDS, SIZE, clip_of, key_of, plan_of, record_of
 from vsmagic import chain
-from vsmagic.backends import base, cpu, infer, select, tune, tuned
+from vsmagic.backends import base, cpu, infer, select, settle, tune, tuned
 from vsmagic.backends.base import Backend, Request
 from vsmagic.backends.tune import Way
 from vsmagic.bench.case import cases
@@ -244,7 +244,7 @@ def test_a_measurement_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_record_in_int8_is_used(records: Path) -> None:
     plan = plan_of()
     tuned.store(record_of(key_of(plan), precision="int8"))
-    settled = tuned.settled(plan, SIZE, frames=1, precision_open=True)
+    settled = settle.settled(plan, SIZE, frames=1, precision_open=True)
     assert settled.precision == "int8"
     with requests() as heard:
         infer.infer(clip_of(1), settled)

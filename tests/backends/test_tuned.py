@@ -14,7 +14,7 @@ from msgspec.structs import replace
 import frames as fr
 import vsmagic
 from tuning import SIZE, clip_of, key_of, plan_of, record_of
-from vsmagic.backends import infer, tune, tuned
+from vsmagic.backends import infer, settle, tune, tuned
 from vsmagic.backends.infer import Plan
 from vsmagic.backends.tuned import Key, Record
 from vsmagic.models import registry
@@ -72,16 +72,16 @@ def test_sizes_of_one_order_share_a_measurement(records: Path) -> None:
 
 def test_first_use_measures_and_later_ones_do_not(measured: list[Key]) -> None:
     for _ in range(3):
-        plan = tuned.settled(plan_of(), SIZE, frames=tuned.LEAST_FRAMES, precision_open=True)
+        plan = settle.settled(plan_of(), SIZE, frames=settle.LEAST_FRAMES, precision_open=True)
         assert plan.preferred == 1
     assert measured == [key_of()]
 
 
 def test_a_short_clip_uses_what_is_known_and_measures_nothing(measured: list[Key]) -> None:
-    vsmagic.upscale(clip_of(tuned.LEAST_FRAMES - 1), scale=2)
+    vsmagic.upscale(clip_of(settle.LEAST_FRAMES - 1), scale=2)
     assert measured == []
     tuned.store(record_of(key_of()))
-    assert tuned.settled(plan_of(), SIZE, frames=1, precision_open=True).preferred == 1
+    assert settle.settled(plan_of(), SIZE, frames=1, precision_open=True).preferred == 1
 
 
 def test_off_measures_nothing_and_keeps_what_is_known(measured: list[Key], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_off_measures_nothing_and_keeps_what_is_known(measured: list[Key], monke
     vsmagic.upscale(clip_of(200), scale=2)
     assert measured == []
     tuned.store(record_of(key_of()))
-    assert tuned.settled(plan_of(), SIZE, frames=200, precision_open=True).preferred == 1
+    assert settle.settled(plan_of(), SIZE, frames=200, precision_open=True).preferred == 1
 
 
 def test_a_long_clip_is_measured_through_upscale(measured: list[Key]) -> None:
@@ -102,8 +102,8 @@ def test_a_long_clip_is_measured_through_upscale(measured: list[Key]) -> None:
 def test_a_crop_is_measured_on_its_largest_window(measured: list[Key], monkeypatch: pytest.MonkeyPatch) -> None:
     """The size the model really sees: on a GPU an engine is built for it."""
     sizes, seen = [], []
-    settled, compute = tuned.settled, infer.compute
-    monkeypatch.setattr(tuned, "settled", lambda plan, size, **more: sizes.append(size) or settled(plan, size, **more))
+    settled, compute = settle.settled, infer.compute
+    monkeypatch.setattr(settle, "settled", lambda plan, size, **more: sizes.append(size) or settled(plan, size, **more))
     monkeypatch.setattr(
         infer, "compute", lambda clip, plan: seen.append((clip.width, clip.height)) or compute(clip, plan)
     )
@@ -118,9 +118,9 @@ def test_explicit_values_win(measured: list[Key]) -> None:
     tuned.store(record_of(key_of(), precision="f16", streams=7))
     vsmagic.upscale(clip_of(200), scale=2, streams=2, precision="f32")
     assert measured == []
-    plan = tuned.settled(plan_of(streams=3), SIZE, frames=200, precision_open=True)
+    plan = settle.settled(plan_of(streams=3), SIZE, frames=200, precision_open=True)
     assert infer.arrangement(SIZE, plan)[1] == 3
-    plan = tuned.settled(plan_of(), SIZE, frames=200, precision_open=False)
+    plan = settle.settled(plan_of(), SIZE, frames=200, precision_open=False)
     assert plan.precision == "f32"
     assert [key.precision for key in measured] == [None, "f32"]
 
@@ -132,7 +132,7 @@ def test_a_damaged_record_is_told_and_measured_again(
     tuned.store(record_of(key_of()))
     [path] = records.iterdir()
     path.write_bytes(content)
-    assert tuned.settled(plan_of(), SIZE, frames=200, precision_open=True).preferred == 1
+    assert settle.settled(plan_of(), SIZE, frames=200, precision_open=True).preferred == 1
     assert measured == [key_of()]
     assert f"{path}: what was measured cannot be read" in caplog.text
     assert tuned.load(key_of()) == record_of(key_of())
@@ -145,7 +145,7 @@ def test_what_cannot_be_kept_is_not_measured(
     (tmp_path / "file").touch()
     monkeypatch.setenv("VSMAGIC_CACHE", str(tmp_path / "file"))
     plan = plan_of()
-    assert tuned.settled(plan, SIZE, frames=200, precision_open=True) == plan
+    assert settle.settled(plan, SIZE, frames=200, precision_open=True) == plan
     assert measured == []
     assert "so the usual is taken" in caplog.text
 
@@ -158,7 +158,7 @@ def test_nothing_is_announced_of_a_model_that_is_refused(
     plan = plan_of()
     refused = replace(plan, model=replace(plan.model, path=tmp_path / "none.onnx"))
     with caplog.at_level("INFO"):
-        assert tuned.settled(refused, SIZE, frames=200, precision_open=True) == refused
+        assert settle.settled(refused, SIZE, frames=200, precision_open=True) == refused
         assert "measuring" not in caplog.text
         monkeypatch.setattr(tune, "SECONDS", 0.1)
         assert tune.first_use(key_of(), plan, SIZE)

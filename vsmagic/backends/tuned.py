@@ -1,6 +1,6 @@
 """How each model was found to run best on each device: small JSON files, read at every start.
 
-What is measured is told in :mod:`vsmagic.backends.tune`, which only a first use imports.
+What is measured stands in :mod:`vsmagic.backends.tune`; who reads it, in :mod:`vsmagic.backends.settle`.
 """
 
 import logging
@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from vsmagic.backends import devices
 from vsmagic.backends.infer import Plan
@@ -18,9 +17,6 @@ from vsmagic.models.spec import Precision
 from vsmagic.settings import settings
 
 log = logging.getLogger(__name__)
-
-LEAST_FRAMES = 100
-"""A shorter clip is done before a measurement would have paid."""
 
 _STEPS = 1
 """Goes up when measurements are made or weighed otherwise, so that no earlier one counts."""
@@ -107,31 +103,6 @@ def key_of(plan: Plan, size: tuple[int, int], *, precision_open: bool) -> Key:
         streams=plan.streams,
         tile=None if plan.tile == "auto" else plan.tile,
     )
-
-
-def settled(plan: Plan, size: tuple[int, int], *, frames: int, precision_open: bool) -> Plan:
-    """Return the plan with what was measured for it; on first use for a long clip it is measured now.
-
-    Args:
-        plan: the model and how it is to be run.
-        size: (width, height) of the frames the model is given.
-        frames: how many of them.
-        precision_open: whether the precision may be chosen.
-    """
-    if plan.streams is not None and not precision_open:
-        return plan
-    key = key_of(plan, size, precision_open=precision_open)
-    record = load(key)
-    if record is None and frames >= LEAST_FRAMES and settings().tune:
-        from vsmagic.backends import tune
-
-        record = tune.first_use(key, plan, size)
-    return applied(record, plan) if record else plan
-
-
-def applied(record: Record, plan: Plan) -> Plan:
-    """Return a plan with what a record says of what it leaves open."""
-    return replace(plan, precision=record.precision, preferred=record.streams)
 
 
 def folder() -> Path:

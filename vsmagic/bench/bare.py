@@ -3,7 +3,7 @@
 import vapoursynth as vs
 
 from vsmagic import clips
-from vsmagic.backends import base, select, tuned
+from vsmagic.backends import base, select, settle
 from vsmagic.backends.base import Request
 from vsmagic.backends.infer import Plan
 from vsmagic.models import registry
@@ -28,7 +28,7 @@ def build(source: str, model: str, scale: int, backend: str, precision: str) -> 
     chosen = select.choose(backend, found.path)
     precision_ = select.choose_precision(precision, found.spec.tolerated, chosen, strict=True)
     clip = vsmagic.source(source)
-    plan = tuned.settled(
+    plan = settle.settled(
         Plan(model=found, backend=chosen, precision=precision_),
         (clip.width, clip.height),
         frames=0,

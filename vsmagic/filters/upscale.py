@@ -10,7 +10,7 @@ import vapoursynth as vs
 from msgspec.structs import replace
 
 from vsmagic import clips, colours
-from vsmagic.backends import select, tuned
+from vsmagic.backends import select, settle
 from vsmagic.backends.infer import Plan, infer, padded
 from vsmagic.colours import Colour
 from vsmagic.errors import OptionError
@@ -156,7 +156,7 @@ def upscale(
         streams=streams,
         device=device,
     )
-    plan = tuned.settled(plan, _seen(job, found), frames=clip.num_frames, precision_open=precision == "auto")
+    plan = settle.settled(plan, _seen(job, found), frames=clip.num_frames, precision_open=precision == "auto")
     if clips.played(clip) and plugin.prompt:
         plan = replace(plan, preferred=plugin.prompt())
     log.info("%s on %s in %s, %dx%d to %dx%d", found.name, plugin.name, plan.precision,

@@ -14,7 +14,6 @@ import msgspec
 
 from vsmagic.errors import ModelError
 from vsmagic.models import convert_onnx, evaluate, inspect, reach, residual, weights
-from vsmagic.models.prepare import with_nearest_base
 from vsmagic.models.rife import architecture
 from vsmagic.models.spec import ModelSpec
 
@@ -80,7 +79,7 @@ def _as_onnx(descriptor: "Descriptor", path: Path) -> tuple[ModelSpec, bytes]:
         spec = inspect.inspect_content(whole, path)
         rest = residual.split(whole)
         if rest is not None:
-            spec = with_nearest_base(spec, rest, path)
+            spec = inspect.with_nearest_base(spec, rest, path)
         content = rest or whole
         if descriptor.size_requirements.minimum > evaluate.SMALLEST:  # of smaller ones the check below tells
             spec = msgspec.structs.replace(spec, multiple=weights.multiple(descriptor, spec.multiple))

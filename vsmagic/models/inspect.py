@@ -71,6 +71,11 @@ def inspect_content(content: bytes, path: Path) -> ModelSpec:
     )
 
 
+def with_nearest_base(spec: ModelSpec, content: bytes, path: Path) -> ModelSpec:
+    """Return the spec of a network whose last addition has been taken out."""
+    return msgspec.structs.replace(inspect_content(content, path), name=spec.name, base="nearest")
+
+
 def read(path: Path) -> bytes:
     """Return a model file's content.
 

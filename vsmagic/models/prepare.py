@@ -30,7 +30,7 @@ def prepare(path: Path) -> tuple[ModelSpec, bytes | None]:
     if rest is not None and not residual.adds_up(content, rest, spec.channels, path):
         rest = None
     if rest is not None:
-        content, spec = rest, with_nearest_base(spec, rest, path)
+        content, spec = rest, inspect.with_nearest_base(spec, rest, path)
     if spec.element == "f16":
         rest = precision.with_f32_io(content)
         spec = msgspec.structs.replace(spec, sha256=hashlib.sha256(rest).hexdigest())
@@ -51,9 +51,3 @@ def check(path: Path) -> tuple[ModelSpec, bytes | None]:
     for picture in evaluate.pictures(spec.channels, spec.multiple):
         evaluate.check(evaluate.output(network, picture, path), picture, spec, path)
     return spec, content
-
-
-def with_nearest_base(spec: ModelSpec, content: bytes, path: Path) -> ModelSpec:
-    """Return the spec of a network whose last addition has been taken out."""
-    facts = inspect.inspect_content(content, path)
-    return msgspec.structs.replace(facts, name=spec.name, base="nearest")
