@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 DEFAULTS = TrainOptions(output=Path())
 FLOW = FlowOptions(output=Path())
-NEEDED = ("torch", "numpy", "PIL", "matplotlib", "matplotlib_fontja")
+NEEDED = ("torch", "numpy", "PIL", "matplotlib", "matplotlib_fontja", "threadpoolctl")
 
 
 @click.group()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # A multiple of twice every scale.
 _SIZE = 192
-_NEEDED = ("numpy", "PIL", "matplotlib", "matplotlib_fontja")
+_NEEDED = ("numpy", "PIL", "matplotlib", "matplotlib_fontja", "threadpoolctl")
 
 
 @click.command()

@@ -7,9 +7,7 @@ import hashlib
 import io
 import json
 import logging
-import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ from vsmagic.training.degrade import reduced
 from vsmagic.training.options import TrainOptions
 from vsmagic.training.pictures import RGB, luma, picture
 from vsmagic.training.wear import worn
+from vsmagic.training.workers import shared_out
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +117,12 @@ def _pictures(options: TrainOptions) -> NDArray[np.uint8]:
             folder.pictures_of(options.data, size=options.picture_size, count=options.pictures, seed=options.seed)
         )
     draw = partial(picture, options.seed, size=options.picture_size, content=options.content)
-    return np.stack(_shared_out(draw, range(options.pictures), options.threads))
+    return np.stack(shared_out(draw, range(options.pictures), options.threads))
 
 
 def _smalls(options: TrainOptions, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     make = partial(_small, options.seed, options.scale, options.purpose, _versions(options))
-    return np.stack(_shared_out(make, list(enumerate(pictures)), options.threads))
+    return np.stack(shared_out(make, list(enumerate(pictures)), options.threads))
 
 
 def _small(seed: int, scale: int, purpose: str, versions: int, numbered: tuple[int, RGB]) -> NDArray[np.uint8]:
@@ -132,14 +131,6 @@ def _small(seed: int, scale: int, purpose: str, versions: int, numbered: tuple[i
     if purpose == "clean":
         return reduced(luma(large), scale)[None]
     return np.stack([worn(np.random.default_rng([seed, number, n]), large, scale) for n in range(versions)])
-
-
-def _shared_out[Given, Made](make: Callable[[Given], Made], given: Sequence[Given], workers: int) -> list[Made]:
-    """Make something of each, in order, on this many processes."""
-    if workers <= 1:
-        return [make(one) for one in given]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
-        return list(executor.map(make, given, chunksize=max(1, min(16, len(given) // workers))))
 
 
 def _kept(pool: Path | None, what: dict[str, Any], make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -9,9 +9,7 @@ A scene depends on its seed and number and on the pictures it is given, never on
 """
 
 import math
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vsmagic.training.pictures import RGB, Random, curve, luma, outline, smooth_noise, words
+from vsmagic.training.workers import shared_out
 
 MASK_SIZE = 160
 """Height and width of a layer's shape in pixels of its picture."""
@@ -91,13 +90,7 @@ def pool(
 ) -> list[Scene]:
     """Draw scenes of a seed, in order, on this many processes."""
     draw = partial(_drawn, seed, size, pace)
-    stack = np.stack(textures)
-    if workers <= 1:
-        _share(stack)
-        return [draw(number) for number in numbers]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(stack,)) as executor:
-        return list(executor.map(draw, numbers, chunksize=16))
+    return shared_out(draw, numbers, workers, prepare=partial(_share, np.stack(textures)))
 
 
 _shared: dict[str, NDArray[np.uint8]] = {}

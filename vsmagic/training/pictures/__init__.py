@@ -10,9 +10,7 @@ A picture depends on its seed, number, size and content alone, never on the othe
 machines single pixels may round to the next value, for numpy's matrix product adds in an order that goes by the CPU.
 """
 
-import multiprocessing
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -23,6 +21,7 @@ from vsmagic.training.pictures.kinds import KINDS, LOOKS, Content, Kind
 from vsmagic.training.pictures.lettering import words
 from vsmagic.training.pictures.palette import RGB, luma
 from vsmagic.training.pictures.shapes import Outline, curve, outline
+from vsmagic.training.workers import shared_out
 
 __all__ = [
     "KINDS",
@@ -70,7 +69,4 @@ def drawn(kind: str, seed: int, number: int, size: int, content: Content = "live
 def pool(seed: int, count: int, size: int, workers: int = 1, content: Content = "live") -> list[RGB]:
     """Draw pictures 0 to ``count`` (exclusive) of a seed, in order, on this many processes."""
     draw = partial(picture, seed, size=size, content=content)
-    if workers <= 1:
-        return [draw(number) for number in range(count)]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
-        return list(executor.map(draw, range(count), chunksize=max(1, count // (16 * workers))))
+    return shared_out(draw, range(count), workers)
