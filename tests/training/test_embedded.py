@@ -33,8 +33,10 @@ FLOORS = {
     "magic-x2-best": 3.34,
     "magic-x4": 2.18,
     "magic-x4-fast": 1.92,
-    "magic-restore-x2": 1.0,
-    "magic-restore-x2-fast": 0.95,
+    "magic-restore-x1": 0.33,
+    "magic-restore-x1-fast": 0.33,
+    "magic-restore-x2": 1.15,
+    "magic-restore-x2-fast": 1.08,
 }
 """Mean gain over bicubic on Set5 in dB, less 0.05: of clean pictures, or of compressed ones for those that restore."""
 

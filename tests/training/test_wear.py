@@ -82,7 +82,7 @@ def test_sizes_that_do_not_fit_are_refused(picture):
 
 
 def test_every_step_and_every_codec_occurs(picture):
-    told = [wear(np.random.default_rng(number), picture[:32, :32], 2).steps for number in range(400)]
+    told = [wear(np.random.default_rng(number), picture[:32, :32], 2).steps for number in range(1000)]
     words = {step.rsplit(" to ", 1)[0].split(" ")[0] for steps in told for step in steps}
     assert {*lines.KERNELS, *CODECS, "blur", "defocus", "motion", "soft", "pan", "halo", "clean"} <= words
     assert {name.split(" ")[0] for name in (*FIELDS[1:], *signal.NOISES)} <= words

@@ -41,7 +41,7 @@ def _magic(
     purpose: Purpose = "clean",
     tier: Tier = "balanced",
 ) -> Entry:
-    """A network of luma under ``models/embedded``, called ``magic[-restore][-animation]-xSCALE[-fast|-best]``.
+    """A network of luma under ``models/embedded``, called ``magic[-restore]-xSCALE[-fast|-best]``.
 
     The facts are those of the name; all others stand in the spec beside the network.
     """
@@ -89,6 +89,19 @@ ENTRIES: tuple[Entry, ...] = (
         scale=4,
         tier="fast",
         description="Enlarges luma four times in a third of magic-x4's work; comes with vsmagic.",
+    ),
+    _magic(
+        "magic-restore-x1",
+        scale=1,
+        purpose="restore",
+        description="Takes compression and noise out of luma and keeps the size; comes with vsmagic.",
+    ),
+    _magic(
+        "magic-restore-x1-fast",
+        scale=1,
+        purpose="restore",
+        tier="fast",
+        description="magic-restore-x1 in a third of its work; comes with vsmagic.",
     ),
     _magic(
         "magic-restore-x2",

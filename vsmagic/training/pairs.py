@@ -27,7 +27,7 @@ from vsmagic.training.workers import shared_out
 
 log = logging.getLogger(__name__)
 
-_GENERATION, _WEAR = 1, 2
+_GENERATION, _WEAR = 1, 4
 """Go up when pictures, or wear, change, so that none that is kept from earlier is taken for them."""
 
 _FLAT = 1 / 16

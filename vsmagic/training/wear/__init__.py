@@ -2,8 +2,8 @@
 
 A picture goes the way that real ones went: through a lens, to a smaller size, with noise, perhaps sharpened and
 interlaced, and then through real encoders (PyAV), as a short clip that stands still or pans, so that frames of every
-kind occur. How much of it happens is drawn at random; one in eight pictures stays clean apart from the resize, so that
-a network learns to leave good pictures alone.
+kind occur. How much of it happens is drawn at random. One in five pictures stays clean apart from the resize, and most
+of the others are resized and compressed, and no more: a network has to learn to leave good pictures alone.
 """
 
 from vsmagic.training.wear.chain import Worn, wear, worn

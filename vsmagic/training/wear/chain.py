@@ -13,12 +13,12 @@ from vsmagic.training.wear.filming import Film
 
 type Random = np.random.Generator
 
-CLEAN = 1 / 8
+CLEAN = 1 / 5
 """The share of pictures that are resized and no more."""
-CODED = 1 / 2
-"""The share of pictures that are resized by bicubic and compressed, and no more. Where most pictures were blurred and
-noisy too, a network could not tell how sharp one had been, and gained a third of what it does on files that only an
-encoder has touched."""
+CODED = 4 / 5
+"""The share of the others that are resized by bicubic and compressed, and no more. Where more are blurred and noisy
+too, a network cannot tell how sharp a picture was, and changes too much of files that an encoder has hardly touched: on
+compressed pictures of Set5 it gained 0.45 dB over a clean network with a half, and 0.59 with this."""
 _FRAMES = (3, 6)
 # Small Gaussians, in small pixels: of few sizes, for their matrices are kept.
 _GRAINS = (0.0, 0.5, 0.8, 1.2)
@@ -87,7 +87,7 @@ class _Draw:
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.degree = float(random.beta(1.3, 1.6))
+        self.degree = float(random.beta(1.0, 1.6))
         self.steps: list[str] = []
 
     def takes(self, most: float) -> bool:
