@@ -30,7 +30,7 @@ RESTORE = [name for name, entry in NETWORKS.items() if entry.purpose == "restore
 FLOORS = {
     "magic-x2": 3.32,
     "magic-x2-fast": 3.07,
-    "magic-x2-best": 3.34,
+    "magic-x2-best": 3.44,
     "magic-x4": 2.18,
     "magic-x4-fast": 1.92,
     "magic-restore-x1": 0.33,
