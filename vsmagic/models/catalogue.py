@@ -116,6 +116,13 @@ ENTRIES: tuple[Entry, ...] = (
         tier="fast",
         description="magic-restore-x2 in a third of its work, for watching on slow machines; comes with vsmagic.",
     ),
+    _magic(
+        "magic-restore-x2-best",
+        scale=2,
+        purpose="restore",
+        tier="best",
+        description="magic-restore-x2 in three times its work, for files; comes with vsmagic.",
+    ),
     _own(
         name="magic-flow",
         kind="interpolate",
