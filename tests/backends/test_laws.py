@@ -18,9 +18,10 @@ from vsmagic.models.registry import Model
 from vsmagic.models.spec import Precision
 
 RUNNABLE = ("ov", "ort", "ncnn", "torch")  # vsgan runs its authors' files alone: see test_torch
-# Every shared ONNX file and the embedded network; the largest are left to test_reference.
+# Every shared ONNX file and two embedded networks, one of scale 1; the largest are left to test_reference.
 MODELS = [
     "magic-x2",
+    "magic-restore-x1-fast",
     "2x_AnimeJaNai_HD_V3_SuperUltraCompact-fp32.onnx",
     "2x_AnimeJaNai_HD_V3_UltraCompact-fp32.onnx",
     "2x_AnimeJaNai_HD_V3_UltraCompact-fp16.onnx",

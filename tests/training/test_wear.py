@@ -12,7 +12,7 @@ from vsmagic.errors import OptionError
 from vsmagic.training import pictures
 from vsmagic.training.degrade import to_plane
 from vsmagic.training.wear import CODECS_FOR_EVALUATION, compressed, lens, lines, luma, signal, wear, worn
-from vsmagic.training.wear.chain import CLEAN
+from vsmagic.training.wear.chain import CLEAN, CODED
 from vsmagic.training.wear.codecs import CODECS, played
 from vsmagic.training.wear.colour import from_file, halved, to_file, to_rgb
 from vsmagic.training.wear.filming import FIELDS, Film
@@ -87,6 +87,9 @@ def test_every_step_and_every_codec_occurs(picture):
     assert {*lines.KERNELS, *CODECS, "blur", "defocus", "motion", "soft", "pan", "halo", "clean"} <= words
     assert {name.split(" ")[0] for name in (*FIELDS[1:], *signal.NOISES)} <= words
     assert np.mean([steps[-1] == "clean" for steps in told]) == pytest.approx(CLEAN, abs=0.05)
+    worn = [steps for steps in told if steps[-1] != "clean"]
+    coded = [all(step.split(" ")[0] in {"bicubic", "pan", *CODECS} for step in steps) for steps in worn]
+    assert np.mean(coded) == pytest.approx(CODED, abs=0.06)  # few of the others have the same steps
     assert any(sum(step.split(" ")[0] in CODECS for step in steps) == 2 for steps in told)
 
 

@@ -268,7 +268,8 @@ def _hash(file: "File") -> str:
 
 
 def _lost(found: "Quantized | Int8", whole: str) -> str:
-    return f"loses {found.lost_db:g} dB against {whole}; PSNR between the two {found.between_db:g} dB"
+    lost = f"{found.lost_db:g} dB" if found.lost_db > 0 else "nothing"
+    return f"loses {lost} against {whole}; PSNR between the two {found.between_db:g} dB"
 
 
 def _licence(entry: "Entry") -> str:

@@ -1,4 +1,4 @@
-"""Work shared out to processes, each of which keeps to one core."""
+"""Work shared out to processes, whose products of matrices keep to one core each."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence
