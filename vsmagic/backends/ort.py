@@ -40,7 +40,7 @@ ORT = Plugin(
     namespace="ort",
     package="vapoursynth-mlrt-ort",
     computes=lambda: ("f32",),
-    # With VNNI, against f32: magic-x2 is 1.4 times as fast, magic-x2-fast 0.9 to 1.1 times.
+    # With VNNI, against f32: magic-x2 is 1.4 times as fast, magic-x2-fast 0.9 to 1.2 times.
     on_request=frozenset({"int8"}),
     arguments=_cpu_arguments,
 )
