@@ -21,13 +21,13 @@ RUNNABLE = ("ov", "ort", "ncnn", "torch")  # vsgan runs its authors' files alone
 # Every shared ONNX file and two embedded networks, one of scale 1; the largest are left to test_reference.
 MODELS = [
     "magic-x2",
-    "magic-restore-x1-fast",
     "2x_AnimeJaNai_HD_V3_SuperUltraCompact-fp32.onnx",
     "2x_AnimeJaNai_HD_V3_UltraCompact-fp32.onnx",
     "2x_AnimeJaNai_HD_V3_UltraCompact-fp16.onnx",
     "2x_AnimeJaNai_HD_V3_UltraCompact_1x3xHxW_dyn-HW_strong_fp16_op23_dynamo.onnx",
     "2x_AnimeJaNai_HD_V3.1_Performance_SPANF3_b5f48_unshuffle_fp16.onnx",
     "2x_AnimeJaNai_HD_V3_Compact-fp32.onnx",
+    "magic-restore-x1-fast",
 ]
 
 
