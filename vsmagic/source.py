@@ -73,15 +73,8 @@ def source(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> v
     return found.clip
 
 
-def opened(path: str | Path, *, track: int = 0, loader: str = "bestsource", sequential: bool = False) -> Opened:
-    """Open a video file as :func:`source` does, with its transparency as a clip of its own.
-
-    Args:
-        path: as for :func:`source`.
-        track: as for :func:`source`.
-        loader: as for :func:`source`.
-        sequential: frames will be asked for in order, so that one decoder is enough; each takes memory of its own.
-    """
+def opened(path: str | Path, *, track: int = 0, loader: str = "bestsource") -> Opened:
+    """Open a video file as :func:`source` does, with its transparency as a clip of its own."""
     if loader not in _LOADERS:
         raise OptionError(f"source: loader {loader!r} is not known; expected {', '.join(_LOADERS)}.")
     if isinstance(track, bool) or not isinstance(track, int) or track < 0:
@@ -90,7 +83,7 @@ def opened(path: str | Path, *, track: int = 0, loader: str = "bestsource", sequ
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise SourceError(f"{path}: {what}; expected a video file.")
-    loaded = _LOADERS[loader](path, track, sequential)
+    loaded = _LOADERS[loader](path, track)
     clip = timed(loaded, path.name)
     return Opened(clip=_without_alpha(clip), alpha=_alpha(clip), transparent=loaded.alpha)
 
@@ -182,22 +175,21 @@ def _decimal(rate: Fraction) -> str:
     return f"{float(rate):.6g}"
 
 
-def _bestsource(path: Path, track: int, sequential: bool) -> Loaded:
+def _bestsource(path: Path, track: int) -> Loaded:
     try:
-        return _open_bestsource(path, track, sequential)
+        return _open_bestsource(path, track)
     except vs.Error as error:
         _explain(path, track)
         raise SourceError(f"{path}: BestSource cannot read it ({reason(error)}). Try loader='ffms2'.") from error
 
 
-def _open_bestsource(path: Path, track: int, sequential: bool) -> Loaded:
+def _open_bestsource(path: Path, track: int) -> Loaded:
     options: dict[str, Any] = {
         "source": str(path.resolve()),
         "track": -1 - track,
         "cachemode": _CACHE_IN_TREE,
         "cachepath": str(cache_folder(settings().indexes)),
         "apply_rotation": True,
-        **({"maxdecoders": 1} if sequential else {}),
     }
     clip = vs.core.bs.VideoSource(**options, showprogress=True)
     if not clip.width:
@@ -244,7 +236,4 @@ def _explain(path: Path, track: int) -> None:
         raise SourceError(f"{path}: has no video track {track}; expected a number below {len(tracks)}.")
 
 
-_LOADERS: dict[str, Callable[[Path, int, bool], Loaded]] = {
-    "bestsource": _bestsource,
-    "ffms2": lambda path, track, _: ffms.load(path, track),  # it has one decoder anyway
-}
+_LOADERS: dict[str, Callable[[Path, int], Loaded]] = {"bestsource": _bestsource, "ffms2": ffms.load}

@@ -151,7 +151,7 @@ def _build(arguments: Mapping[str, str]) -> vs.VideoNode:
     chain, networks = _chain(arguments), Networks()
     found = opened(
         arguments["source"], track=int(_number("track", arguments.get("track", "0"))),
-        loader=arguments.get("loader", "bestsource"), sequential=True,
+        loader=arguments.get("loader", "bestsource"),
     )  # fmt: skip
     original, codec = found.clip, _codec(arguments)
     vs.core.max_cache_size = _CACHE_MIB
