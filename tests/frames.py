@@ -187,3 +187,8 @@ def sited(format_id: int, location: int, size: tuple[int, int], rect: Box | None
         plane = _waves(left + x * width / size[0], top + y * height / size[1], number)
         found.append(plane if chroma else plane + 0.5)
     return found
+
+
+def matrix_of(name: str) -> int:
+    """The matrix that a format of ``FORMATS`` is tagged with."""
+    return vs.MATRIX_RGB if name.startswith("RGB") else vs.MATRIX_BT709

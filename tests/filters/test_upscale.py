@@ -10,9 +10,8 @@ import vapoursynth as vs
 
 import frames as fr
 import networks
-import vsmagic
 from shading import Video, assert_near, expected, random_luma
-from vsmagic import BackendError, FormatError, ModelError, OptionError, chain, clips, colours, dezoom, upscale
+from vsmagic import BackendError, FormatError, ModelError, OptionError, chain, colours, upscale
 from vsmagic.models import registry
 
 core = vs.core
@@ -27,17 +26,8 @@ def double_rgb(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def restore(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(networks.luma(tmp_path_factory.mktemp("networks") / "restore.onnx", 1))
-
-
-@pytest.fixture(scope="module")
 def double_luma(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(networks.double(tmp_path_factory.mktemp("networks") / "double_luma.onnx", 1))
-
-
-def matrix_of(name: str) -> int:
-    return vs.MATRIX_RGB if name.startswith("RGB") else vs.MATRIX_BT709
 
 
 def constant(name: str, level: float, value_range: int, size: tuple[int, int] = (16, 12)) -> vs.VideoNode:
@@ -53,7 +43,7 @@ def constant(name: str, level: float, value_range: int, size: tuple[int, int] = 
         numbers = [round((chroma if n and yuv else luma)(v)) for n, v in enumerate(numbers)]
     width, height = size
     clip = core.std.BlankClip(format=fmt.id, width=width, height=height, length=1, color=numbers[: fmt.num_planes])
-    return clip.std.SetFrameProps(_Matrix=matrix_of(name), _Range=value_range, _ChromaLocation=vs.CHROMA_LEFT)
+    return clip.std.SetFrameProps(_Matrix=fr.matrix_of(name), _Range=value_range, _ChromaLocation=vs.CHROMA_LEFT)
 
 
 @pytest.mark.parametrize("value_range", [vs.RANGE_LIMITED, vs.RANGE_FULL], ids=["limited", "full"])
@@ -89,7 +79,7 @@ def test_the_embedded_model_keeps_a_constant(name: str) -> None:
 @pytest.mark.parametrize("name", ["YUV420P8", "YUV422P10", "YUV411P8", "RGB8", "GRAY16", "YUV444PH"])
 @pytest.mark.parametrize("scale", [1.5, 2, 4])
 def test_properties_count_and_durations_are_kept(name: str, scale: float) -> None:
-    clip = fr.textured(fr.FORMATS[name], 32, 24, count=3, fps=(30000, 1001), _Matrix=matrix_of(name))
+    clip = fr.textured(fr.FORMATS[name], 32, 24, count=3, fps=(30000, 1001), _Matrix=fr.matrix_of(name))
     props = {"_Range": vs.RANGE_FULL, "_SARNum": 64, "_SARDen": 45, "_Transfer": 16, "_Primaries": 9, "mine": 5}
     if name.startswith("YUV4") and "444" not in name:
         props["_ChromaLocation"] = vs.CHROMA_TOP_LEFT
@@ -100,41 +90,7 @@ def test_properties_count_and_durations_are_kept(name: str, scale: float) -> Non
     assert fr.durations(result) == fr.durations(clip)
     for frame in result.frames(close=True):
         assert {key: frame.props[key] for key in props} == props
-        assert frame.props["_Matrix"] == matrix_of(name)
-
-
-@pytest.mark.parametrize("name", ["YUV420P8", "YUV444P16", "GRAY8", "RGB8"])
-@pytest.mark.parametrize("how", [{}, {"scale": 1}], ids=["nothing asked for", "scale 1"])
-def test_a_model_of_scale_one_restores_at_the_same_size(restore: str, name: str, how: dict[str, float]) -> None:
-    clip = fr.textured(fr.FORMATS[name], 32, 24, count=2, fps=(30000, 1001), _Matrix=matrix_of(name))
-    clip = clip.std.SetFrameProps(_SARNum=64, _SARDen=45)
-    result = upscale(clip, model=restore, backend="ort", **how)
-    assert (result.width, result.height, result.format.id) == (32, 24, clip.format.id)
-    assert fr.durations(result) == fr.durations(clip)
-    assert (result.get_frame(0).props["_SARNum"], result.get_frame(0).props["_SARDen"]) == (64, 45)
-    assert np.abs(fr.planes(result)[0] - fr.planes(clip)[0]).max() > 0.05 * fr.peak(clip.format)
-    if clip.format.color_family == vs.YUV:
-        for before, after in zip(fr.planes(clip)[1:], fr.planes(result)[1:], strict=True):
-            assert np.array_equal(before, after)
-
-
-def test_more_than_a_model_of_scale_one_makes_is_one_resampling(restore: str) -> None:
-    clip = fr.grey(fr.texture(32, 24, seed=3))
-    restored = upscale(clip, model=restore, backend="ort")
-    result = upscale(clip, model=restore, scale=2, backend="ort")
-    for size in ({"size": (64, 48)}, {"target": "auto"}):
-        assert upscale(clip, model=restore, backend="ort", **size).width == (64 if "size" in size else 2880)
-    wanted = restored.resize.Spline36(64, 48)
-    assert np.abs(fr.planes(wanted)[0] - fr.planes(result)[0]).max() <= 1e-5
-
-
-def test_a_crop_is_restored_at_its_size(restore: str) -> None:
-    clip = fr.grey(fr.texture(96, 64, seed=4))
-    crop = dezoom(clip, keyframes=[{"time": 0, "x": 10, "y": 6, "width": 48, "height": 32}])
-    result = upscale(crop, model=restore, backend="ort")
-    whole = upscale(clip, model=restore, backend="ort").std.CropAbs(48, 32, 10, 6)
-    assert (result.width, result.height) == (48, 32)
-    assert np.abs(fr.planes(result)[0] - fr.planes(whole)[0]).max() <= 1e-5
+        assert frame.props["_Matrix"] == fr.matrix_of(name)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
@@ -153,7 +109,7 @@ def test_what_a_network_of_luma_adds_stands_on_the_bicubic_enlargement(
 
 @pytest.mark.parametrize("name", ["GRAY8", "RGB8", "YUV444P8"])
 def test_odd_sizes(name: str) -> None:
-    clip = fr.textured(fr.FORMATS[name], 31, 23, _Matrix=matrix_of(name))
+    clip = fr.textured(fr.FORMATS[name], 31, 23, _Matrix=fr.matrix_of(name))
     result = upscale(clip, scale=2)
     assert (result.width, result.height) == (62, 46)
     fr.raw(result)
@@ -161,7 +117,7 @@ def test_odd_sizes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["YUV420P8", "GRAYS", "RGB8"])
 def test_scale_one_changes_nothing(name: str) -> None:
-    clip = fr.textured(fr.FORMATS[name], 32, 24, _Matrix=matrix_of(name))
+    clip = fr.textured(fr.FORMATS[name], 32, 24, _Matrix=fr.matrix_of(name))
     assert upscale(clip, scale=1) is clip
 
 
@@ -318,56 +274,6 @@ def test_smaller_than_the_source_needs_no_model(caplog: pytest.LogCaptureFixture
     result = upscale(clip, size=(32, 24))
     assert fr.raw(result) == fr.raw(clip.resize.Spline36(32, 24))
     assert "nothing to enlarge" in caplog.text
-
-
-def key(x: float, y: float, width: float, height: float, frame: int = 0) -> dict[str, float]:
-    return {"frame": frame, "x": x, "y": y, "width": width, "height": height}
-
-
-KEYS = {
-    "still": [key(20.4, 11.7, 48, 36)],
-    "pan": [key(6.2, 5.1, 48, 36), key(30.7, 20.3, 48, 36, frame=2)],
-    "zoom": [key(0, 0, 128, 96), key(50.3, 40.6, 32, 24, frame=2)],
-    "spline": [key(10, 10, 80, 60), key(60, 20, 40, 30, frame=1), key(20, 50, 48, 36, frame=2)],
-}
-
-
-@pytest.mark.parametrize("keys", KEYS)
-@pytest.mark.parametrize(
-    ("name", "channels"), [("GRAYS", 1), ("YUV420PS", 1), ("YUV411PS", 1), ("GRAYS", 3), ("RGBS", 3), ("YUV444PS", 3)]
-)
-def test_windows_give_what_the_whole_frame_gives(keys: str, name: str, channels: int, tmp_path: Path) -> None:
-    """Enlarging only around the crop equals enlarging all and cropping then."""
-    model = str(networks.deep(tmp_path / "deep.onnx", channels, stride=2))
-    clip = fr.textured(fr.FORMATS[name], 128, 96, count=3, _Matrix=matrix_of(name), _Range=1)
-    easing = "catmull-rom" if keys == "spline" else "linear"
-    windowed = upscale(dezoom(clip, keyframes=KEYS[keys], easing=easing), model=model, size=(96, 72), backend="ort")
-    whole = upscale(clip, model=model, scale=2, backend="ort")
-    doubled = [{**k, **{f: 2 * k[f] for f in ("x", "y", "width", "height")}} for k in KEYS[keys]]
-    expected = dezoom(whole, keyframes=doubled, easing=easing, size=(96, 72))
-    for n in range(3):
-        # Chroma of the luma route is resampled once in one and twice in the other.
-        compared = 1 if channels == 1 else clip.format.num_planes
-        for a, b in list(zip(fr.planes(windowed, n), fr.planes(expected, n), strict=True))[:compared]:
-            assert np.abs(a - b)[4:-4, 4:-4].max() <= 1e-3 * max(1.0, np.abs(b).max())
-
-
-def test_a_crop_before_an_enlargement_is_taken_over() -> None:
-    """The model runs on the source's own pixels: sharper than enlarging the resampled crop."""
-    clip = fr.textured(vs.YUV420P8, 128, 96, _Matrix=6)
-    cropped = dezoom(clip, keyframes=[key(20, 10, 64, 48)])
-    fused, apart = upscale(cropped, scale=2), upscale(cropped.std.SetFrameProps(mine=1), scale=2)
-    assert (fused.width, fused.height) == (apart.width, apart.height) == (128, 96)
-    inside = np.s_[40:-40, 40:-40]
-    assert np.abs(fr.planes(fused)[0][inside] - fr.planes(apart)[0][inside]).max() <= 1
-
-
-def test_variable_times_outlive_crop_and_enlargement(data: Path) -> None:
-    clip = vsmagic.source(data / "clips/derived/vfr_bbb_pattern_720p.mkv")
-    cropped = dezoom(clip, keyframes=[{"time": 0, "x": 9.5, "y": 9.5, "width": 64, "height": 36}])
-    for result in (upscale(clip, scale=0.5), upscale(cropped, scale=2), upscale(clip, size=(1920, 1080))):
-        assert clips.known_times(result) == clips.times(clip)
-    assert fr.durations(upscale(cropped, scale=2)[:3]) == fr.durations(clip[:3])
 
 
 @pytest.mark.parametrize(
